@@ -1,0 +1,51 @@
+# Two commands need nothing but Python >= 3.11, git, make and OpenSSH: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# No tool of ours or of others phones home.
+export DO_NOT_TRACK := 1
+export DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+# The stamps make a second run reuse what is there.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: install install-dev
+install: $(VENV)/.installed ## Make .venv from the lock
+install-dev: $(VENV)/.installed-dev ## Add the tools of CI to .venv
+
+.PHONY: lint
+lint: install-dev ## ruff, mypy, import-linter, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint models tests/assertions macros --processes 2
+
+.PHONY: lock
+lock: ## Resolve the dependencies again (needs uv)
+	uv lock --quiet
+	uv export --quiet --no-emit-project --no-header --no-annotate --no-group dev --group build --output-file requirements.lock
+	uv export --quiet --no-emit-project --no-header --no-annotate --only-group dev --output-file requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what a build made (state under .tellerline and .demo stays)
+	rm -rf target dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""From a published version to confirmed audiences: plan, gate, approve, send, record, reconcile."""

@@ -1,0 +1,1 @@
+"""From received files to typed raw tables: land, check against the contract, conserve, tokenise."""

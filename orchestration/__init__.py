@@ -1,0 +1,1 @@
+"""Dagster definitions: the graph from landing to destinations. Thin on purpose."""

@@ -1,0 +1,1 @@
+"""The outside world, simulated: Alkami's feeds and the destinations' strict doubles."""
