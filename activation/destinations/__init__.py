@@ -1,0 +1,1 @@
+"""One module a destination: what it accepts, how rows become bytes, how its answers are read."""

@@ -1,0 +1,318 @@
+"""HubSpot: contacts by a custom unique key, a MANUAL list a segment, subscription status.
+
+Follows the public API reference in its dated (2026-09) and v3/v4 forms; tested against a sandbox
+built from it. Contacts are upserted by our own unique property, never by email, because upserts by
+email cannot be partial. Membership goes by contact record id, so contacts come first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from activation.destinations.declaration import (
+    Answer,
+    Batch,
+    Declaration,
+    DeliveryFacts,
+    Limits,
+    Operation,
+    Outcome,
+    Stage,
+)
+from activation.destinations.fields import MappedField, sql_json_object, sql_json_text, sql_text
+from activation.destinations.transport import Transport
+from tellerline.errors import BatchRejectedError, ConfigurationError, RunStoppedError
+
+DECLARATION = Declaration(
+    type="hubspot",
+    identifiers=frozenset({"member_key", "email"}),
+    counts=True,
+    limits=Limits(requests_per_period=190, period_seconds=10, concurrency=4),
+)
+CONTACTS_PER_BATCH = 100
+# The reference names no limit for membership calls; larger figures are hearsay.
+MEMBERSHIPS_PER_BATCH = 10_000
+STATUSES_PER_BATCH = 100
+MEMBERSHIP_PAGE = 250
+MULTI_STATUS = 207
+NOT_FOUND = "404"
+
+_DATED = "2026-09"
+_PATHS = {
+    _DATED: {
+        "contacts": "/crm/objects/2026-09/contacts",
+        "properties": "/crm/properties/2026-09/contacts",
+        "lists": "/crm/lists/2026-09",
+        "statuses": "/communication-preferences/2026-09/statuses",
+    },
+    "v3": {
+        "contacts": "/crm/v3/objects/contacts",
+        "properties": "/crm/v3/properties/contacts",
+        "lists": "/crm/v3/lists",
+        "statuses": "/communication-preferences/v4/statuses",
+    },
+}
+
+
+class HubSpot:
+    """One segment's audience in one HubSpot portal.
+
+    Args:
+        name: The destination's id in the register.
+        transport: Calls to the portal.
+        facts: The delivery.
+        fields: Contact properties and the columns that fill them; one must be `email`.
+        options: `api_version` (2026-09 or v3), `key_property`, `subscription_id`.
+    """
+
+    declaration = DECLARATION
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        transport: Transport,
+        facts: DeliveryFacts,
+        fields: tuple[MappedField, ...],
+        options: Mapping[str, str | int | bool],
+    ) -> None:
+        version = str(options.get("api_version", _DATED))
+        if version not in _PATHS:
+            raise ConfigurationError(
+                f"destination {name}",
+                f"names the unknown API version {version}.",
+                f"Known are {', '.join(_PATHS)}.",
+            )
+        self._paths = _PATHS[version]
+        self._name = name
+        self._transport = transport
+        self._fields = fields
+        self._key = str(options.get("key_property", "tellerline_member_key"))
+        self._subscription_id = int(options.get("subscription_id", 0))
+        self._list_name = f"tellerline {facts.segment_id}"
+        self._list_id = ""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Remove first, then withdraw, then write contacts, then add to the list."""
+        remove = Stage(
+            name="membership_remove",
+            operations=frozenset({Operation.REMOVE}),
+            condition="record_id is not null",
+            key="record_id",
+            fragment=sql_json_text("record_id"),
+            prefix="[",
+            suffix="]",
+            records=MEMBERSHIPS_PER_BATCH,
+        )
+        contacts = Stage(
+            name="contacts",
+            operations=frozenset({Operation.ADD, Operation.UPDATE}),
+            key="cast(seq as varchar)",
+            fragment=sql_json_object(
+                [
+                    ("id", sql_json_text("member_key")),
+                    ("idProperty", sql_text(json.dumps(self._key))),
+                    ("objectWriteTraceId", sql_json_text("seq")),
+                    ("properties", self._properties()),
+                ]
+            ),
+            prefix='{"inputs":[',
+            suffix="]}",
+            records=CONTACTS_PER_BATCH,
+        )
+        add = Stage(
+            name="membership_add",
+            operations=frozenset({Operation.ADD}),
+            key="record_id",
+            fragment=sql_json_text("record_id"),
+            prefix="[",
+            suffix="]",
+            records=MEMBERSHIPS_PER_BATCH,
+        )
+        stages = (remove, self._withdrawals(), contacts, add)
+        return stages if self._subscription_id else (remove, contacts, add)
+
+    def prepare(self) -> None:
+        """Make the unique key property, the mapped properties and the list, where missing."""
+        self._make_property(self._key, unique=True)
+        for mapped in self._fields:
+            if mapped.name != "email":
+                self._make_property(mapped.name, unique=False)
+        self._list_id = self._find_list() or self._make_list()
+
+    def send(self, batch: Batch) -> Answer:
+        """Send one batch and read the outcome of each row."""
+        match batch.stage.name:
+            case "contacts":
+                return self._upsert(batch)
+            case "withdrawal":
+                return self._withdraw(batch)
+            case "membership_add":
+                return self._change_membership(batch, "add")
+            case _:
+                return self._change_membership(batch, "remove")
+
+    def count(self) -> int | None:
+        """Return the size that the list reports; it may lag behind for a while."""
+        size = self._list_document().get("size")
+        return int(size) if size is not None else None
+
+    def record_ids(self) -> Iterator[list[str]]:
+        """Yield the record ids of the list's members, page by page."""
+        after = ""
+        while True:
+            path = f"{self._paths['lists']}/{self._list_id}/memberships?limit={MEMBERSHIP_PAGE}"
+            page = self._get(path + (f"&after={after}" if after else ""))
+            yield [str(row["recordId"]) for row in page.get("results", [])]
+            after = str(page.get("paging", {}).get("next", {}).get("after", ""))
+            if not after:
+                return
+
+    def forget(self, record_ids: list[str]) -> int:
+        """Delete contacts for good, one call each."""
+        for record_id in record_ids:
+            payload = json.dumps({"objectId": record_id}).encode()
+            self._transport.call("POST", f"{self._paths['contacts']}/gdpr-delete", payload)
+        return len(record_ids)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _properties(self) -> str:
+        members = [(mapped.name, sql_json_text(mapped.column)) for mapped in self._fields]
+        return sql_json_object([(self._key, sql_json_text("member_key")), *members])
+
+    def _withdrawals(self) -> Stage:
+        # Leaving a segment never unsubscribes; a withdrawn consent does. Nothing ever subscribes.
+        opening = '{"subscriberIdString":'
+        constants = (
+            f',"subscriptionId":{self._subscription_id},"channel":"EMAIL"'
+            ',"statusState":"UNSUBSCRIBED"}'
+        )
+        return Stage(
+            name="withdrawal",
+            operations=frozenset({Operation.REMOVE}),
+            condition="excluded_reason = 'consent_withdrawn' and email is not null",
+            key="cast(seq as varchar)",
+            fragment=f"{sql_text(opening)} || {sql_json_text('email')} || {sql_text(constants)}",
+            prefix='{"inputs":[',
+            suffix="]}",
+            records=STATUSES_PER_BATCH,
+        )
+
+    def _upsert(self, batch: Batch) -> Answer:
+        path = f"{self._paths['contacts']}/batch/upsert"
+        reply = self._transport.call("POST", path, batch.payload)
+        document = _object(reply.document)
+        results = document.get("results", [])
+        # Results come in any order. They are matched by our key where the answer repeats it and
+        # by trace id otherwise; a row that neither names is not known to have arrived.
+        traces = {
+            str(row["objectWriteTraceId"]): row for row in results if "objectWriteTraceId" in row
+        }
+        rejected = _rejections(document)
+        record_ids = {key: str(row["id"]) for key, row in traces.items()}
+        missing = [key for key in batch.keys if key not in rejected and key not in record_ids]
+        if missing:
+            record_ids.update(self._match_by_key(batch, results, missing))
+        unknown = frozenset(key for key in missing if key not in record_ids)
+        return Answer(reply.status, Outcome.CONFIRMED, record_ids, rejected, unknown)
+
+    def _match_by_key(
+        self, batch: Batch, results: list[dict[str, Any]], missing: list[str]
+    ) -> dict[str, str]:
+        by_member = {
+            str(row.get("properties", {}).get(self._key, "")).casefold(): str(row["id"])
+            for row in results
+        }
+        wanted = set(missing)
+        return {
+            str(row["objectWriteTraceId"]): by_member[row["id"].casefold()]
+            for row in json.loads(batch.payload)["inputs"]
+            if str(row["objectWriteTraceId"]) in wanted and row["id"].casefold() in by_member
+        }
+
+    def _change_membership(self, batch: Batch, verb: str) -> Answer:
+        path = f"{self._paths['lists']}/{self._list_id}/memberships/{verb}"
+        reply = self._transport.call("PUT", path, batch.payload)
+        missing = [str(key) for key in _object(reply.document).get("recordIdsMissing", [])]
+        # A contact that is gone is as removed as can be; it cannot be a member of a list.
+        rejected = {} if verb == "remove" else dict.fromkeys(missing, "RECORD_MISSING")
+        return Answer(reply.status, Outcome.CONFIRMED, rejected=rejected)
+
+    def _withdraw(self, batch: Batch) -> Answer:
+        path = f"{self._paths['statuses']}/batch/write"
+        reply = self._transport.call("POST", path, batch.payload)
+        results = _object(reply.document).get("results", [])
+        done = {str(row.get("subscriberIdString", "")).casefold() for row in results}
+        # The keys stand in for the addresses, which stay in the payload.
+        inputs = json.loads(batch.payload)["inputs"]
+        refused = {
+            key: "NOT_WRITTEN"
+            for key, row in zip(batch.keys, inputs, strict=True)
+            if row["subscriberIdString"].casefold() not in done
+        }
+        return Answer(reply.status, Outcome.CONFIRMED, rejected=refused)
+
+    def _make_property(self, name: str, *, unique: bool) -> None:
+        if self._exists(f"{self._paths['properties']}/{name}"):
+            return
+        document = {
+            "name": name,
+            "label": name.replace("_", " "),
+            "type": "string",
+            "fieldType": "text",
+            "groupName": "contactinformation",
+            "hasUniqueValue": unique,
+        }
+        self._transport.call("POST", self._paths["properties"], json.dumps(document).encode())
+
+    def _find_list(self) -> str:
+        name = self._list_name.replace(" ", "%20")
+        path = f"{self._paths['lists']}/object-type-id/0-1/name/{name}"
+        if not self._exists(path):
+            return ""
+        return str(_list_of(self._get(path))["listId"])
+
+    def _make_list(self) -> str:
+        document = {"name": self._list_name, "objectTypeId": "0-1", "processingType": "MANUAL"}
+        reply = self._transport.call("POST", self._paths["lists"], json.dumps(document).encode())
+        return str(_list_of(_object(reply.document))["listId"])
+
+    def _list_document(self) -> dict[str, Any]:
+        return _list_of(self._get(f"{self._paths['lists']}/{self._list_id}"))
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._transport.call("GET", path)
+        except BatchRejectedError as error:
+            if NOT_FOUND in error.problem:
+                return False
+            raise RunStoppedError(error.subject, error.problem) from None
+        return True
+
+    def _get(self, path: str) -> dict[str, Any]:
+        return _object(self._transport.call("GET", path).document)
+
+
+def _object(document: object) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise RunStoppedError("HubSpot", "answered with JSON that is no object.")
+    return document
+
+
+def _list_of(document: dict[str, Any]) -> dict[str, Any]:
+    return _object(document.get("list", document))
+
+
+def _rejections(document: dict[str, Any]) -> dict[str, str]:
+    """Return the reason by trace id from the errors of a partly successful answer."""
+    rejected: dict[str, str] = {}
+    for error in document.get("errors", []):
+        reason = str(error.get("subCategory") or error.get("category") or "REJECTED")
+        for trace in (error.get("context") or {}).get("objectWriteTraceId", []):
+            rejected[str(trace)] = reason
+    return rejected

@@ -1,0 +1,1 @@
+"""What compliance edits: people and roles, signers, destinations, policy packs, approvals."""
