@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tellerline.errors import ConfigurationError
 
 _COLUMN = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
-_FORMULA_START = r"'^([=+\-@\t\r\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])'"
+_FORMULA_START = r"'^([=+\-@\t\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])'"
 _APOSTROPHE = r"'\1"
 _FIELD = re.compile(r"^[A-Za-z][A-Za-z0-9_ ]{0,99}$")
 
@@ -38,15 +38,15 @@ def sql_json_text(expression: str) -> str:
 
 
 def sql_csv_cell(expression: str) -> str:
-    """Return SQL for `expression` as a CSV cell (RFC 4180) that is no spreadsheet formula.
+    """Return SQL for `expression` as a CSV cell (RFC 4180) of one line, no spreadsheet formula.
 
-    Quoted where the text holds a quote, comma or line break; an apostrophe goes before a leading
-    `=`, `+`, `-`, `@`, tab or carriage return, also in their full-width forms.
+    Line breaks become a space; quoted where the text holds a quote or comma; an apostrophe goes
+    before a leading `=`, `+`, `-`, `@` or tab, also in their full-width forms.
     """
-    text = f"coalesce(cast({expression} as varchar), '')"
-    safe = f"regexp_replace({text}, {_FORMULA_START}, {sql_text(_APOSTROPHE)})"
+    line = rf"regexp_replace(coalesce(cast({expression} as varchar), ''), '[\r\n]+', ' ', 'g')"
+    safe = f"regexp_replace({line}, {_FORMULA_START}, {sql_text(_APOSTROPHE)})"
     quoted = f"""'"' || replace({safe}, '"', '""') || '"'"""
-    return f"""case when regexp_matches({safe}, '[",\\r\\n]') then {quoted} else {safe} end"""
+    return f"""case when regexp_matches({safe}, '[",]') then {quoted} else {safe} end"""
 
 
 def sql_json_object(members: list[tuple[str, str]]) -> str:

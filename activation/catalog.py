@@ -1,0 +1,185 @@
+"""What dbt built, read from its own artefacts: the manifest and the results of the last build.
+
+Nothing here imports dbt: `manifest.json` (schema v12) and `run_results.json` are public formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from activation.governance.segments import SegmentFacts
+from tellerline.canonical import parse_json
+from tellerline.documents import check_document
+from tellerline.errors import ContractError, RunStoppedError
+
+SEGMENT_PREFIX = "seg_"
+GOOD = frozenset({"success", "pass", "warn", "no-op"})
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table in the warehouse or the vault that dbt built.
+
+    Args:
+        unique_id: dbt's id of the model.
+        database: The DuckDB database, which is the file's stem.
+        schema: Its schema.
+        name: Its name.
+        columns: Column names in order.
+    """
+
+    unique_id: str
+    database: str
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def sql(self) -> str:
+        """The quoted name without the database."""
+        return f'"{self.schema}"."{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment as its author wrote it."""
+
+    segment_id: str
+    relation: Relation
+    facts: SegmentFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The segments and published datasets of one build.
+
+    Args:
+        invocation_id: dbt's id of the build.
+        built_at: When it finished, as dbt wrote it.
+        segments: By segment id.
+        datasets: Relations by dataset name.
+        manifest: The manifest as parsed.
+        manifest_data: Its bytes.
+    """
+
+    invocation_id: str
+    built_at: str
+    segments: Mapping[str, Segment]
+    datasets: Mapping[str, Relation]
+    manifest: Mapping[str, Any]
+    manifest_data: bytes
+
+
+def read_catalog(target: Path) -> Catalog:
+    """Return what the last `dbt build` in `target` made.
+
+    Raises:
+        RunStoppedError: There was no complete build, or a model or test of it failed.
+        ConfigurationError: A segment's facts are wrong.
+    """
+    data = _read(target / "manifest.json")
+    manifest = parse_json(data, "manifest.json")
+    results = parse_json(_read(target / "run_results.json"), "run_results.json")
+    _check_results(results, manifest)
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    return Catalog(
+        invocation_id=results["metadata"]["invocation_id"],
+        built_at=results["metadata"]["generated_at"],
+        segments=dict(sorted(_segments(models))),
+        datasets=_datasets(models),
+        manifest=manifest,
+        manifest_data=data,
+    )
+
+
+def _segments(models: list[dict[str, Any]]) -> list[tuple[str, Segment]]:
+    found = []
+    for model in models:
+        meta = _meta(model)
+        if "segment" not in meta:
+            continue
+        segment_id = model["name"].removeprefix(SEGMENT_PREFIX)
+        facts = check_document(
+            meta["segment"], SegmentFacts, f"{model['original_file_path']} (meta.segment)"
+        )
+        relation = _relation(model)
+        if sorted(relation.columns) != ["member_id", "reason"]:
+            raise ContractError(
+                f"segment {segment_id}",
+                "has columns other than member_id and reason.",
+                f"Correct {model['original_file_path']} and its YAML.",
+            )
+        found.append((segment_id, Segment(segment_id, relation, facts)))
+    return found
+
+
+def _datasets(models: list[dict[str, Any]]) -> dict[str, Relation]:
+    datasets: dict[str, Relation] = {}
+    for model in models:
+        name = _meta(model).get("publish")
+        if not name:
+            continue
+        if name in datasets:
+            raise ContractError(
+                f"dataset {name}",
+                f"is published by {model['name']} and by another model.",
+                "Leave `publish` on one of them.",
+            )
+        datasets[name] = _relation(model)
+    return datasets
+
+
+def _meta(model: dict[str, Any]) -> dict[str, Any]:
+    meta = model["config"].get("meta") or {}
+    return dict(meta)
+
+
+def _relation(model: dict[str, Any]) -> Relation:
+    return Relation(
+        unique_id=model["unique_id"],
+        database=model["database"],
+        schema=model["schema"],
+        name=model["alias"],
+        columns=tuple(model["columns"]),
+    )
+
+
+def _check_results(results: dict[str, Any], manifest: dict[str, Any]) -> None:
+    command = results.get("args", {}).get("which")
+    if command != "build":
+        raise RunStoppedError(
+            "run_results.json", f"is of `dbt {command}`, not of `dbt build`.", "Run `dbt build`."
+        )
+    states = {result["unique_id"]: result["status"] for result in results["results"]}
+    failed = sorted(name for name, status in states.items() if status not in GOOD)
+    if failed:
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""  # noqa: PLR2004
+        raise RunStoppedError(
+            ", ".join(failed[:3]) + more,
+            "did not pass in the last build.",
+            "Mend it and run `dbt build`; nothing was published.",
+        )
+    expected = {
+        unique_id
+        for unique_id, node in manifest["nodes"].items()
+        if node["resource_type"] in {"model", "test", "seed", "snapshot"}
+        and node["config"].get("enabled", True)
+        and node["config"].get("materialized") != "ephemeral"
+    }
+    missing = sorted(expected - states.keys())
+    if missing:
+        raise RunStoppedError(
+            f"{len(missing)} nodes, such as {missing[0]},",
+            "were not part of the last build.",
+            "Run `dbt build` without a selection.",
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise RunStoppedError(str(path), "is missing.", "Run `dbt build`.") from None

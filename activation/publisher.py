@@ -1,0 +1,205 @@
+"""Freeze what dbt built into a published version.
+
+Staged beside the versions, forced to disk, hashed, renamed, told to the ledger, and only then named
+in `CURRENT`. A build with a failed test is not published.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from activation.catalog import Catalog, Relation, Segment
+from activation.locks import exclusive
+from activation.publication import (
+    CURRENT,
+    MANIFEST,
+    Publication,
+    file_sha256,
+    manifest_bytes,
+    open_version,
+    open_warehouse,
+)
+from tellerline.canonical import sha256_hex
+from tellerline.clock import Clock, new_id, timestamp
+from tellerline.durable import make_folder, publish_folder, replace_file
+from tellerline.errors import ContractError
+from tellerline.outbox import Reporter
+from tellerline.settings import Settings
+from tellerline.state import State
+
+DBT_MANIFEST = "dbt_manifest"
+REQUIRED_DATASETS = frozenset(
+    {
+        "attributes",
+        "caps",
+        "consents",
+        "dict_attributes",
+        "dict_klis",
+        "dict_segments",
+        "holdouts",
+        "identities",
+        "suppressions",
+    }
+)
+LOADS = Relation("source.raw.loads", "warehouse", "raw", "loads", ())
+STAGING_PREFIX = ".staging-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A DuckDB connection to the warehouse, read-only, with the vault beside it."""
+
+    connection: duckdb.DuckDBPyConnection
+    warehouse: str
+
+    def name(self, relation: Relation) -> str:
+        database = self.warehouse if relation.database == "warehouse" else relation.database
+        return f'"{database}".{relation.sql}'
+
+
+def publish(
+    settings: Settings,
+    state: State,
+    reporter: Reporter,
+    clock: Clock,
+    catalog: Catalog,
+    fingerprints: Mapping[str, str],
+    progress: Callable[[str], None] = lambda _: None,
+) -> Publication:
+    """Publish one build as a new version and return it.
+
+    Args:
+        settings: Where things are.
+        state: The operational database, for the ledger entry.
+        reporter: Writes the ledger entry.
+        clock: The time of publication.
+        catalog: What dbt built.
+        fingerprints: The fingerprint of each segment.
+        progress: Called with the name of each dataset before it is written.
+
+    Raises:
+        ContractError: The build lacks a dataset that activation needs.
+        ConflictError: Another process publishes, or holds the warehouse.
+    """
+    missing = sorted(REQUIRED_DATASETS - catalog.datasets.keys())
+    if missing:
+        raise ContractError(
+            "the dbt project",
+            f"publishes no {', '.join(missing)}.",
+            "Set `meta.publish` on a model.",
+        )
+    make_folder(settings.published)
+    with exclusive(settings.published / ".lock", "publication"):
+        for leftover in settings.published.glob(f"{STAGING_PREFIX}*"):
+            shutil.rmtree(leftover)
+        version = new_id(clock)
+        staging = settings.published / f"{STAGING_PREFIX}{version}"
+        make_folder(staging / "audiences")
+        document = _stage(settings, staging, catalog, fingerprints, clock, progress)
+        data = manifest_bytes({**document, "version": version})
+        (staging / MANIFEST).write_bytes(data)
+        publish_folder(staging, settings.published / version)
+        with state.transaction() as connection:
+            reporter.record(
+                connection,
+                "dataset.published",
+                {
+                    "business_date": document["business_date"],
+                    "dbt_invocation": catalog.invocation_id,
+                    "manifest_sha256": sha256_hex(data),
+                    "segments": {
+                        segment_id: entry["members"]
+                        for segment_id, entry in document["segments"].items()
+                    },
+                    "version": version,
+                },
+            )
+        replace_file(
+            settings.published / CURRENT, f"{version} {sha256_hex(data)}\n".encode("ascii")
+        )
+    return open_version(settings.published, version, sha256_hex(data))
+
+
+def _stage(
+    settings: Settings,
+    staging: Path,
+    catalog: Catalog,
+    fingerprints: Mapping[str, str],
+    clock: Clock,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    files: dict[str, dict[str, Any]] = {}
+    segments: dict[str, dict[str, Any]] = {}
+    with open_warehouse(settings.warehouse) as connection:
+        if settings.vault.is_file():
+            path = str(settings.vault).replace("'", "''")
+            connection.execute(f"attach '{path}' as vault (read_only)")
+        source = _Source(connection, settings.warehouse.stem)
+        for dataset, relation in sorted(catalog.datasets.items()):
+            progress(dataset)
+            files[dataset] = _copy(source, relation, staging, f"{dataset}.parquet")
+        files["loads"] = _copy(source, LOADS, staging, "loads.parquet")
+        for segment_id, segment in catalog.segments.items():
+            progress(segment_id)
+            entry = _copy(source, segment.relation, staging, f"audiences/{segment_id}.parquet")
+            files[f"audience:{segment_id}"] = entry
+            segments[segment_id] = _describe(segment, fingerprints[segment_id], entry["rows"])
+        business_date = _business_date(source, catalog)
+    (staging / "dbt_manifest.json").write_bytes(catalog.manifest_data)
+    files[DBT_MANIFEST] = _entry(staging, "dbt_manifest.json", 0)
+    return {
+        "business_date": business_date,
+        "dbt_built_at": catalog.built_at,
+        "dbt_invocation": catalog.invocation_id,
+        "files": files,
+        "published_at": timestamp(clock.now()),
+        "segments": segments,
+        "v": 1,
+    }
+
+
+def _describe(segment: Segment, fingerprint: str, members: int) -> dict[str, Any]:
+    return {
+        "facts": segment.facts.model_dump(mode="json"),
+        "fingerprint": fingerprint,
+        "members": members,
+        "version": segment.facts.version,
+    }
+
+
+def _copy(source: _Source, relation: Relation, staging: Path, name: str) -> dict[str, Any]:
+    columns = ", ".join(f'"{column}"' for column in relation.columns) or "*"
+    path = str(staging / name).replace("'", "''")
+    row = source.connection.execute(
+        f"copy (select {columns} from {source.name(relation)} order by all) "
+        f"to '{path}' (format parquet, compression zstd)"
+    ).fetchone()
+    return _entry(staging, name, int(row[0]) if row else 0)
+
+
+def _entry(staging: Path, name: str, rows: int) -> dict[str, Any]:
+    path = staging / name
+    return {
+        "bytes": path.stat().st_size,
+        "file": name,
+        "rows": rows,
+        "sha256": file_sha256(path),
+    }
+
+
+def _business_date(source: _Source, catalog: Catalog) -> str:
+    for node in catalog.manifest["nodes"].values():
+        if node["resource_type"] == "model" and (node["config"].get("meta") or {}).get("parameter"):
+            name = f'"{node["schema"]}"."{node["alias"]}"'
+            row = source.connection.execute(f"select * from {name}").fetchone()
+            if row and row[0] is not None:
+                return str(row[0])
+    raise ContractError(
+        "the dbt project", "names no business date.", "Ingest feeds, then run `dbt build`."
+    )
