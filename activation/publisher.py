@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from activation.catalog import Catalog, Relation, Segment
+from activation.context import Context
 from activation.locks import exclusive
 from activation.publication import (
     CURRENT,
@@ -26,12 +27,10 @@ from activation.publication import (
     open_warehouse,
 )
 from tellerline.canonical import sha256_hex
-from tellerline.clock import Clock, new_id, timestamp
+from tellerline.clock import new_id, timestamp
 from tellerline.durable import make_folder, publish_folder, replace_file
 from tellerline.errors import ContractError
-from tellerline.outbox import Reporter
 from tellerline.settings import Settings
-from tellerline.state import State
 
 DBT_MANIFEST = "dbt_manifest"
 REQUIRED_DATASETS = frozenset(
@@ -64,10 +63,7 @@ class _Source:
 
 
 def publish(
-    settings: Settings,
-    state: State,
-    reporter: Reporter,
-    clock: Clock,
+    context: Context,
     catalog: Catalog,
     fingerprints: Mapping[str, str],
     progress: Callable[[str], None] = lambda _: None,
@@ -75,10 +71,7 @@ def publish(
     """Publish one build as a new version and return it.
 
     Args:
-        settings: Where things are.
-        state: The operational database, for the ledger entry.
-        reporter: Writes the ledger entry.
-        clock: The time of publication.
+        context: Who publishes, and where.
         catalog: What dbt built.
         fingerprints: The fingerprint of each segment.
         progress: Called with the name of each dataset before it is written.
@@ -94,6 +87,7 @@ def publish(
             f"publishes no {', '.join(missing)}.",
             "Set `meta.publish` on a model.",
         )
+    settings, clock = context.settings, context.clock
     make_folder(settings.published)
     with exclusive(settings.published / ".lock", "publication"):
         for leftover in settings.published.glob(f"{STAGING_PREFIX}*"):
@@ -101,12 +95,19 @@ def publish(
         version = new_id(clock)
         staging = settings.published / f"{STAGING_PREFIX}{version}"
         make_folder(staging / "audiences")
-        document = _stage(settings, staging, catalog, fingerprints, clock, progress)
-        data = manifest_bytes({**document, "version": version})
+        document = {
+            **_stage(settings, staging, catalog, fingerprints, progress),
+            "dbt_built_at": catalog.built_at,
+            "dbt_invocation": catalog.invocation_id,
+            "published_at": timestamp(clock.now()),
+            "v": 1,
+            "version": version,
+        }
+        data = manifest_bytes(document)
         (staging / MANIFEST).write_bytes(data)
         publish_folder(staging, settings.published / version)
-        with state.transaction() as connection:
-            reporter.record(
+        with context.state.transaction() as connection:
+            context.reporter.record(
                 connection,
                 "dataset.published",
                 {
@@ -131,7 +132,6 @@ def _stage(
     staging: Path,
     catalog: Catalog,
     fingerprints: Mapping[str, str],
-    clock: Clock,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     files: dict[str, dict[str, Any]] = {}
@@ -153,15 +153,7 @@ def _stage(
         business_date = _business_date(source, catalog)
     (staging / "dbt_manifest.json").write_bytes(catalog.manifest_data)
     files[DBT_MANIFEST] = _entry(staging, "dbt_manifest.json", 0)
-    return {
-        "business_date": business_date,
-        "dbt_built_at": catalog.built_at,
-        "dbt_invocation": catalog.invocation_id,
-        "files": files,
-        "published_at": timestamp(clock.now()),
-        "segments": segments,
-        "v": 1,
-    }
+    return {"business_date": business_date, "files": files, "segments": segments}
 
 
 def _describe(segment: Segment, fingerprint: str, members: int) -> dict[str, Any]:
