@@ -46,6 +46,7 @@ class PublishedSegment:
     version: str
     fingerprint: str
     facts: Mapping[str, Any]
+    lineage_tags: Mapping[str, str]
     members: int
 
 
@@ -154,7 +155,12 @@ def open_version(published: Path, version: str, manifest_sha256: str) -> Publica
         },
         segments={
             segment_id: PublishedSegment(
-                segment_id, entry["version"], entry["fingerprint"], entry["facts"], entry["members"]
+                segment_id,
+                entry["version"],
+                entry["fingerprint"],
+                entry["facts"],
+                entry["lineage_tags"],
+                entry["members"],
             )
             for segment_id, entry in manifest["segments"].items()
         },

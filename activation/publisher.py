@@ -16,6 +16,7 @@ import duckdb
 
 from activation.catalog import Catalog, Relation, Segment
 from activation.context import Context
+from activation.lineage import SegmentLineage
 from activation.locks import exclusive
 from activation.publication import (
     CURRENT,
@@ -65,7 +66,7 @@ class _Source:
 def publish(
     context: Context,
     catalog: Catalog,
-    fingerprints: Mapping[str, str],
+    lineages: Mapping[str, SegmentLineage],
     progress: Callable[[str], None] = lambda _: None,
 ) -> Publication:
     """Publish one build as a new version and return it.
@@ -73,7 +74,7 @@ def publish(
     Args:
         context: Who publishes, and where.
         catalog: What dbt built.
-        fingerprints: The fingerprint of each segment.
+        lineages: What each segment really uses.
         progress: Called with the name of each dataset before it is written.
 
     Raises:
@@ -96,7 +97,7 @@ def publish(
         staging = settings.published / f"{STAGING_PREFIX}{version}"
         make_folder(staging / "audiences")
         document = {
-            **_stage(settings, staging, catalog, fingerprints, progress),
+            **_stage(settings, staging, catalog, lineages, progress),
             "dbt_built_at": catalog.built_at,
             "dbt_invocation": catalog.invocation_id,
             "published_at": timestamp(clock.now()),
@@ -131,7 +132,7 @@ def _stage(
     settings: Settings,
     staging: Path,
     catalog: Catalog,
-    fingerprints: Mapping[str, str],
+    lineages: Mapping[str, SegmentLineage],
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     files: dict[str, dict[str, Any]] = {}
@@ -149,17 +150,18 @@ def _stage(
             progress(segment_id)
             entry = _copy(source, segment.relation, staging, f"audiences/{segment_id}.parquet")
             files[f"audience:{segment_id}"] = entry
-            segments[segment_id] = _describe(segment, fingerprints[segment_id], entry["rows"])
+            segments[segment_id] = _describe(segment, lineages[segment_id], entry["rows"])
         business_date = _business_date(source, catalog)
     (staging / "dbt_manifest.json").write_bytes(catalog.manifest_data)
     files[DBT_MANIFEST] = _entry(staging, "dbt_manifest.json", 0)
     return {"business_date": business_date, "files": files, "segments": segments}
 
 
-def _describe(segment: Segment, fingerprint: str, members: int) -> dict[str, Any]:
+def _describe(segment: Segment, lineage: SegmentLineage, members: int) -> dict[str, Any]:
     return {
         "facts": segment.facts.model_dump(mode="json"),
-        "fingerprint": fingerprint,
+        "fingerprint": lineage.fingerprint,
+        "lineage_tags": dict(lineage.tags),
         "members": members,
         "version": segment.facts.version,
     }

@@ -71,6 +71,7 @@ class Stage:
         separator: Text between fragments.
         suffix: Text after the last fragment.
         records: At most so many rows in a batch.
+        maximum_bytes: At most so many bytes in a payload; 0 where nobody says.
         set_semantics: Whether sending the same bytes again has no further effect.
     """
 
@@ -83,6 +84,7 @@ class Stage:
     separator: str = ","
     suffix: str = ""
     condition: str = "true"
+    maximum_bytes: int = 0
     set_semantics: bool = True
 
 
@@ -145,6 +147,7 @@ class Destination(Protocol):
     """A connection to one destination for one segment's audience."""
 
     declaration: Declaration
+    limits: Limits
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages in the order in which they run; removals come before additions."""

@@ -52,6 +52,7 @@ class FileDrop:
     """
 
     declaration = DECLARATION
+    limits = DECLARATION.limits
 
     def __init__(
         self,

@@ -85,6 +85,7 @@ class HubSpot:
                 f"names the unknown API version {version}.",
                 f"Known are {', '.join(_PATHS)}.",
             )
+        self.limits = transport.limits
         self._paths = _PATHS[version]
         self._name = name
         self._transport = transport

@@ -97,7 +97,7 @@ class Transport:
         _check_url(name, base_url)
         self._name = name
         self._base_url = base_url.rstrip("/")
-        self._limits = limits
+        self.limits = limits
         self._rate = RateLimit(limits)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -148,7 +148,7 @@ class Transport:
             return
         problem = f"answered {status}."
         if status == TOO_MANY:
-            seconds = _retry_after(response) or _pause_for_policy(body, self._limits)
+            seconds = _retry_after(response) or _pause_for_policy(body, self.limits)
             self._rate.pause(seconds)
             raise RetryableError(subject, problem, retry_after_seconds=seconds)
         if status in (UNAUTHORIZED, FORBIDDEN):

@@ -1,0 +1,1 @@
+"""Requests and decisions, signed with OpenSSH keys: nobody approves what they made."""

@@ -1,0 +1,218 @@
+"""Whether a plan may be sent: the signed approval that covers it, or why there is none.
+
+Checked when a run starts and again before each batch whenever a file of the approvals changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from activation.approvals.desk import approvals_folder, check_may_approve, notice_files
+from activation.approvals.folder import Signed, list_decisions, list_requests
+from activation.approvals.request import (
+    DECISION_NAMESPACE,
+    REQUEST_NAMESPACE,
+    Decision,
+    Envelope,
+    Request,
+    content_of,
+)
+from activation.context import Context
+from activation.governance.people import Role, read_people
+from activation.governance.signatures import verify
+from activation.plan.document import Plan
+from tellerline.clock import parse_timestamp
+from tellerline.errors import IntegrityError, PolicyRefusedError
+from tellerline.state import METADATA
+
+approval_uses = sa.Table(
+    "approval_uses",
+    METADATA,
+    sa.Column("request_id", sa.String(26), primary_key=True),
+    sa.Column("run_id", sa.String(26), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The signed approval that covers a plan.
+
+    Args:
+        request_id: The request.
+        request_sha256: The hash of its bytes.
+        exact: Whether it names the exact plan and so serves one run only.
+        requested_by: Its maker.
+        approved_by: The people who approved, sorted.
+    """
+
+    request_id: str
+    request_sha256: str
+    exact: bool
+    requested_by: str
+    approved_by: tuple[str, ...]
+
+
+def find_approval(context: Context, plan: Plan, run_id: str) -> Approval:
+    """Return the approval that covers `plan` for the run `run_id`.
+
+    Raises:
+        PolicyRefusedError: Nobody approved it, or the approval ended, was revoked or was used.
+        IntegrityError: A signed file was changed.
+    """
+    notice_files(context)
+    reasons: list[str] = []
+    for signed, request in reversed(list_requests(approvals_folder(context))):
+        if request.content.segment_id != plan.segment_id:
+            continue
+        if request.content.destination_id != plan.destination_id:
+            continue
+        problem = _misfit(request, plan) or _closed(context, signed, request, run_id)
+        if not problem:
+            return Approval(
+                request.request_id,
+                signed.sha256,
+                request.plan_sha256 is not None,
+                request.requested_by,
+                _approvers(context, signed, request),
+            )
+        reasons.append(f"{request.request_id} {problem}")
+    told = f" ({'; '.join(reasons[:3])})" if reasons else ""
+    raise PolicyRefusedError(
+        f"plan {plan.plan_id}",
+        f"is not approved{told}.",
+        f"Ask with `tellerline request {plan.plan_id}`, and let another person approve.",
+    )
+
+
+def use_approval(connection: sa.Connection, approval: Approval, run_id: str) -> None:
+    """Mark an exact approval as used by this run, in the open transaction."""
+    if not approval.exact:
+        return
+    used = connection.execute(
+        sa.select(approval_uses.c.run_id).where(approval_uses.c.request_id == approval.request_id)
+    ).scalar_one_or_none()
+    if used is None:
+        connection.execute(
+            approval_uses.insert().values(request_id=approval.request_id, run_id=run_id)
+        )
+    elif used != run_id:
+        raise PolicyRefusedError(
+            f"approval {approval.request_id}", "was used by another run.", "Ask again."
+        )
+
+
+def signature_of_folder(approvals: Path) -> tuple[int, ...]:
+    """Return something that changes whenever a file is added to the approvals."""
+    folders = [approvals, *(path for path in approvals.glob("*") if path.is_dir())]
+    return tuple(path.stat().st_mtime_ns for path in sorted(folders) if path.exists())
+
+
+def _misfit(request: Request, plan: Plan) -> str:
+    """Return why a request does not cover a plan, or nothing."""
+    if request.plan_sha256 is not None:
+        return "" if request.plan_sha256 == plan.sha256 else "approves another plan"
+    asked, planned = request.content, content_of(plan)
+    different = [
+        name for name in type(asked).model_fields if getattr(asked, name) != getattr(planned, name)
+    ]
+    if different:
+        return f"was given for another {different[0].replace('_', ' ')}"
+    need = plan.document["approval"]
+    if need["exact"]:
+        return f"is an envelope; the exact plan is needed because {' and '.join(need['reasons'])}"
+    return _outside(request.envelope, plan) if request.envelope else "approves nothing"
+
+
+def _outside(envelope: Envelope, plan: Plan) -> str:
+    counts = plan.counts
+    members = counts["add"] + counts["update"] + counts["unchanged"]
+    if not envelope.minimum_members <= members <= envelope.maximum_members:
+        return f"allows {envelope.minimum_members} to {envelope.maximum_members} members"
+    held = max(plan.document["acknowledged"]["members"], 1)
+    if plan.changes * 100 > envelope.maximum_change_percent * held:
+        return f"allows changes up to {envelope.maximum_change_percent} %"
+    return ""
+
+
+def _closed(context: Context, signed: Signed, request: Request, run_id: str) -> str:
+    """Return why a fitting request is of no use, or nothing."""
+    if request.expires <= context.clock.now():
+        return f"ended at {request.not_after}"
+    with context.state.reading() as connection:
+        used = connection.execute(
+            sa.select(approval_uses.c.run_id).where(
+                approval_uses.c.request_id == request.request_id
+            )
+        ).scalar_one_or_none()
+    if used is not None and used != run_id:
+        return "was used by another run"
+    _check_signature(context, signed, request.requested_by, REQUEST_NAMESPACE, request.requested_at)
+    read_people(context.settings.governance).require(request.requested_by, Role.SEGMENT_MAKER)
+    decisions = _decisions(context, signed, request)
+    verdicts = Counter(decision.decision for decision in decisions)
+    if verdicts["reject"] or verdicts["revoke"]:
+        return "was rejected" if verdicts["reject"] else "was revoked"
+    missing = _missing_roles(context, request, decisions)
+    return f"still needs {', '.join(missing)}" if missing else ""
+
+
+def _decisions(context: Context, signed: Signed, request: Request) -> list[Decision]:
+    """Return the decisions on a request, each with its signature and its maker's right checked."""
+    checked = []
+    for decision_file, decision in list_decisions(approvals_folder(context), request.request_id):
+        if decision.request_sha256 != signed.sha256:
+            raise IntegrityError(
+                decision_file.subject,
+                f"was signed for other bytes than {signed.subject} has.",
+                "One of the two was changed; restore it.",
+            )
+        _check_signature(
+            context, decision_file, decision.decided_by, DECISION_NAMESPACE, decision.decided_at
+        )
+        if decision.decision == "approve":
+            check_may_approve(context, request, decision.decided_by)
+        checked.append(decision)
+    return checked
+
+
+def _check_signature(
+    context: Context, signed: Signed, principal: str, namespace: str, signed_at: str
+) -> None:
+    """Check a signature with the keys valid when it was made, and now: a key can be withdrawn."""
+    for moment in (parse_timestamp(signed_at), context.clock.now()):
+        _verify_at(context, signed, principal, namespace, moment)
+
+
+def _verify_at(
+    context: Context, signed: Signed, principal: str, namespace: str, moment: datetime
+) -> None:
+    verify(
+        signed.data,
+        signed.signature,
+        principal=principal,
+        namespace=namespace,
+        allowed_signers=context.settings.governance / "allowed_signers",
+        at=moment,
+        subject=signed.subject,
+    )
+
+
+def _missing_roles(context: Context, request: Request, decisions: list[Decision]) -> list[str]:
+    people = read_people(context.settings.governance).people
+    held = {
+        role
+        for decision in decisions
+        if decision.decision == "approve" and decision.decided_by in people
+        for role in people[decision.decided_by].roles
+    }
+    return [role.value for role in request.roles if role not in held]
+
+
+def _approvers(context: Context, signed: Signed, request: Request) -> tuple[str, ...]:
+    decisions = _decisions(context, signed, request)
+    return tuple(sorted({d.decided_by for d in decisions if d.decision == "approve"}))

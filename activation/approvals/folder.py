@@ -1,0 +1,112 @@
+"""Where requests and decisions are kept: `approvals/<request>/`, files that anyone can verify.
+
+request.json and request.json.sig; then a file and its signature for each decision. By hand:
+`ssh-keygen -Y verify -f allowed_signers -I PERSON -n decision@tellerline -s FILE.sig < FILE`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from activation.approvals.request import Decision, Request
+from tellerline.canonical import parse_canonical, sha256_hex
+from tellerline.documents import Document, check_document
+from tellerline.durable import create_file, make_folder
+from tellerline.errors import IntegrityError, UsageError
+
+REQUEST_FILE = "request.json"
+T = TypeVar("T", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Bytes and the signature over them.
+
+    Args:
+        path: The file with the bytes.
+        data: The bytes.
+        signature: The armoured signature.
+    """
+
+    path: Path
+    data: bytes
+    signature: bytes
+
+    @property
+    def subject(self) -> str:
+        """How errors name it."""
+        return f"approvals/{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes."""
+        return sha256_hex(self.data)
+
+    def parse(self, model: type[T]) -> T:
+        """Return the document.
+
+        Raises:
+            IntegrityError: The bytes are not its canonical form.
+        """
+        return check_document(parse_canonical(self.data, self.subject), model, self.subject)
+
+
+def write_signed(folder: Path, name: str, data: bytes, signature: bytes) -> Signed:
+    """Keep bytes and signature durably: the signature first, so that no file stands without one."""
+    make_folder(folder)
+    create_file(folder / f"{name}.sig", signature)
+    create_file(folder / name, data)
+    return Signed(folder / name, data, signature)
+
+
+def read_signed(path: Path) -> Signed:
+    """Return a file with its signature.
+
+    Raises:
+        IntegrityError: One of the two is missing.
+    """
+    try:
+        return Signed(path, path.read_bytes(), path.with_name(f"{path.name}.sig").read_bytes())
+    except FileNotFoundError as error:
+        missing = Path(str(error.filename)).name
+        raise IntegrityError(
+            f"approvals/{path.parent.name}/{missing}", "is missing.", "Restore it from git."
+        ) from None
+
+
+def list_requests(approvals: Path) -> list[tuple[Signed, Request]]:
+    """Return every request, oldest first."""
+    folders = sorted(path for path in approvals.glob("*") if path.is_dir())
+    found = []
+    for folder in folders:
+        signed = read_signed(folder / REQUEST_FILE)
+        request = signed.parse(Request)
+        if request.request_id != folder.name:
+            raise IntegrityError(signed.subject, "is in the folder of another request.")
+        found.append((signed, request))
+    return found
+
+
+def find_request(approvals: Path, request_id: str) -> tuple[Signed, Request]:
+    """Return the request whose id starts with `request_id`.
+
+    Raises:
+        UsageError: There is none, or more than one.
+    """
+    found = [pair for pair in list_requests(approvals) if pair[1].request_id.startswith(request_id)]
+    if not request_id or len(found) != 1:
+        raise UsageError(
+            f"request {request_id}",
+            f"fits {len(found)} requests.",
+            "`tellerline catalog` lists them.",
+        )
+    return found[0]
+
+
+def list_decisions(approvals: Path, request_id: str) -> list[tuple[Signed, Decision]]:
+    """Return the decisions on a request, oldest first."""
+    paths = sorted((approvals / request_id).glob("decision-*.json"))
+    signed = [read_signed(path) for path in paths]
+    return [(item, item.parse(Decision)) for item in signed]

@@ -1,0 +1,229 @@
+"""The end of a run: outcomes a member, our own record, the ledger, the count read back.
+
+Files are written first and durably; one transaction then makes them count, ends the run and tells
+the ledger. A process that dies before it leaves a run that the next one ends.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from activation.acknowledged import Acknowledged, acknowledged_path, set_head
+from activation.context import Context
+from activation.delivery.batch_store import BatchStore
+from activation.delivery.results import (
+    count_late,
+    count_rejections,
+    count_results,
+    make_results,
+    write_acknowledged,
+    write_outcomes,
+)
+from activation.delivery.rows import RunRows
+from activation.delivery.stage_run import WITHDRAWN
+from activation.delivery.summary import DeliverySummary, summarise
+from activation.delivery.tables import RunState, runs
+from activation.destinations.declaration import Destination
+from activation.ledger.records import RecordBatch, write_record_batch
+from activation.ledger.sequencer import Sequencer
+from activation.plan.document import Plan
+from activation.plan.question import Question
+from activation.publication import file_sha256
+from tellerline.canonical import canonical_json, sha256_hex
+from tellerline.clock import timestamp
+from tellerline.durable import make_folder, sync_file, sync_folder
+from tellerline.errors import RetryableError
+
+# A list's size may lag behind its members for a while.
+COUNT_ATTEMPTS = 40
+COUNT_PAUSE_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A run whose stages are all settled."""
+
+    context: Context
+    plan: Plan
+    question: Question
+    run_id: str
+    rows: RunRows
+    store: BatchStore
+
+
+def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
+    """Record everything, end the run and return its summary."""
+    context, plan, connection = finish.context, finish.plan, finish.rows.connection
+    now = context.clock.now()
+    payloads = finish.store.read_payloads()
+    make_results(connection, finish.store.read_withheld(), payloads)
+    head = _write_acknowledged(finish, timestamp(now))
+    outcomes = _write_outcomes(finish, timestamp(now))
+    records = _write_records(finish)
+    summary = summarise(
+        plan,
+        finish.run_id,
+        results=count_results(connection),
+        late=count_late(connection),
+        rejections=count_rejections(connection),
+        counts=(read_count(destination, head.members), head.members),
+        late_reason=WITHDRAWN,
+    )
+    with context.state.transaction() as transaction:
+        finish.store.check_lease(transaction)
+        set_head(transaction, head)
+        transaction.execute(
+            runs.update()
+            .where(runs.c.run_id == finish.run_id)
+            .values(
+                state=RunState.FINISHED,
+                finished_at=timestamp(now),
+                summary=json.dumps(summary.to_document()),
+            )
+        )
+        if records is not None:
+            context.reporter.record(
+                transaction,
+                "records.batch",
+                {**records.body(), "request": _request_id(transaction, finish.run_id)},
+                run_id=finish.run_id,
+                references=[records.reference(), outcomes],
+            )
+        context.reporter.record(
+            transaction,
+            "run.finished",
+            {**_told(summary), "payloads_sha256": payloads_digest(payloads)},
+            run_id=finish.run_id,
+        )
+        _tell_reconciliation(context, transaction, summary)
+    Sequencer(context.settings, context.state, context.clock).drain()
+    return summary
+
+
+def read_count(destination: Destination, expected: int) -> int | None:
+    """Return what the destination counts, giving it time to settle on what we expect."""
+    pause = threading.Event()
+    count: int | None = None
+    for _ in range(COUNT_ATTEMPTS):
+        try:
+            count = destination.count()
+        except RetryableError:
+            count = None
+        else:
+            if count is None or count == expected:
+                return count
+        pause.wait(COUNT_PAUSE_SECONDS)
+    return count
+
+
+def payloads_digest(payloads: Mapping[str, str]) -> str:
+    """Return one hash over the payloads of a run: of canonical `[[batch id, hash], ...]`."""
+    return sha256_hex(canonical_json([list(pair) for pair in sorted(payloads.items())]))
+
+
+def _write_acknowledged(finish: Finish, at: str) -> Acknowledged:
+    held = finish.question.acknowledged
+    path = acknowledged_path(
+        finish.context.settings, held.destination_id, held.segment_id, finish.run_id
+    )
+    make_folder(path.parent)
+    members = write_acknowledged(finish.rows.connection, path, finish.run_id, at)
+    _sync(path)
+    return replace(held, run_id=finish.run_id, sha256=file_sha256(path), members=members, path=path)
+
+
+def _write_outcomes(finish: Finish, at: str) -> dict[str, Any]:
+    folder = finish.context.settings.runs / finish.run_id
+    make_folder(folder)
+    path = folder / "outcomes.parquet"
+    facts = {
+        "run_id": finish.run_id,
+        "segment_id": finish.plan.segment_id,
+        "segment_version": finish.question.segment.version,
+        "destination_id": finish.plan.destination_id,
+        "channel": finish.question.scope.channel.value,
+    }
+    write_outcomes(finish.rows.connection, path, facts, at)
+    _sync(path)
+    return {
+        "bytes": path.stat().st_size,
+        "name": f"runs/{finish.run_id}/outcomes.parquet",
+        "sha256": file_sha256(path),
+    }
+
+
+def _write_records(finish: Finish) -> RecordBatch | None:
+    connection = finish.rows.connection
+    connection.execute(_RECORDS)
+    row = connection.execute("select count(*) from record_rows").fetchone()
+    if not row or not row[0]:
+        return None
+    return write_record_batch(
+        finish.context.settings,
+        finish.context.clock,
+        connection,
+        "record_rows",
+        batch_id=finish.run_id,
+        destination=finish.plan.destination_id,
+        fields=[field.name for field in finish.question.mapping.fields],
+    )
+
+
+def _request_id(transaction: sa.Connection, run_id: str) -> str:
+    return str(
+        transaction.execute(
+            sa.select(runs.c.request_id).where(runs.c.run_id == run_id)
+        ).scalar_one()
+    )
+
+
+def _told(summary: DeliverySummary) -> dict[str, Any]:
+    document = summary.to_document()
+    # Reasons are the destination's words: their number is told, their text stays in the run.
+    document["rejections"] = sum(document["rejections"].values())
+    return document
+
+
+def _tell_reconciliation(
+    context: Context, transaction: sa.Connection, summary: DeliverySummary
+) -> None:
+    context.reporter.record(
+        transaction,
+        "recon.result",
+        {
+            "agrees": summary.is_reconciled,
+            "destination": summary.destination,
+            "destination_count": summary.destination_count,
+            "expected_count": summary.expected_count,
+            "segment": summary.segment,
+        },
+        run_id=summary.run_id,
+    )
+
+
+def _sync(path: Path) -> None:
+    sync_file(path)
+    sync_folder(path.parent)
+
+
+_RECORDS = """
+create or replace table record_rows as
+select
+    seq,
+    member_id,
+    operation,
+    outcome,
+    consent_event_id,
+    consent_recorded_at as consent_as_of,
+    payload_sha256,
+    outcome_reason as response
+from results
+where operation <> 'unchanged'
+"""

@@ -1,0 +1,107 @@
+"""The one door: whether a plan may leave, checked when its run starts.
+
+Fail closed: what is missing, stale or different from what was planned refuses, by name.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import sqlalchemy as sa
+
+from activation.acknowledged import Acknowledged, read_acknowledged
+from activation.approvals.check import Approval, find_approval
+from activation.context import Context
+from activation.delivery.tables import RunState, runs
+from activation.delivery.watch import check_not_halted
+from activation.plan.document import Plan
+from activation.plan.judging import judge_question
+from activation.plan.question import Question, ask
+from activation.policies.packs import packs_in_force
+from activation.publication import open_current, open_version
+from tellerline.errors import ConflictError, PolicyRefusedError, RunStoppedError
+
+
+def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) -> Approval:
+    """Return the approval under which `plan` may leave now.
+
+    Raises:
+        PolicyRefusedError: A rule, a person or the lack of an approval refuses.
+        RunStoppedError: The plan is out of date or another run is unfinished.
+        IntegrityError: Something that was published, planned or signed was changed.
+    """
+    check_not_halted(context)
+    pinned = plan.document["publication"]
+    publication = open_version(
+        context.settings.published, pinned["version"], pinned["manifest_sha256"]
+    )
+    question = ask(context, publication, plan.segment_id, plan.destination_id)
+    _check_unchanged(context, plan, question)
+    if not is_resumed:
+        _check_current(context, plan)
+    with duckdb.connect() as connection:
+        path = str(plan.verified_rows()).replace("'", "''")
+        connection.execute(f"create view plan as from read_parquet('{path}')")
+        judgement = judge_question(context, question, connection, plan.counts)
+    for refusal in judgement.refusals:
+        raise PolicyRefusedError(
+            f"plan {plan.plan_id}",
+            f"is refused by {refusal.rule_id} ({refusal.citation}): {refusal.problem}",
+            refusal.remedy,
+        )
+    return find_approval(context, plan, run_id)
+
+
+def _check_unchanged(context: Context, plan: Plan, question: Question) -> None:
+    """Check that law and register are what they were when the plan was made."""
+    document = plan.document
+    packs = packs_in_force(context.settings.governance, context.clock.now().date())
+    same = {
+        "the register's entry": (
+            question.entry.fingerprint(),
+            document["destination"]["fingerprint"],
+        ),
+        "the mapping": ([[f.name, f.column] for f in question.mapping.fields], document["fields"]),
+        "the policy packs in force": ([pack.label for pack in packs], document["packs"]),
+    }
+    for name, (now, then) in same.items():
+        if now != then:
+            raise PolicyRefusedError(
+                f"plan {plan.plan_id}",
+                f"was made before {name} changed.",
+                "Plan again and have that plan approved.",
+            )
+
+
+def _check_current(context: Context, plan: Plan) -> None:
+    """Check that the plan still starts from the current publication and our current record."""
+    current = open_current(context.settings.published)
+    if current.manifest_sha256 != plan.document["publication"]["manifest_sha256"]:
+        raise RunStoppedError(
+            f"plan {plan.plan_id}",
+            f"was made from another publication than {current.version}.",
+            "Plan again.",
+        )
+    held: Acknowledged = read_acknowledged(
+        context.settings, context.state, plan.destination_id, plan.segment_id
+    )
+    if held.run_id != plan.document["acknowledged"]["run"]:
+        raise RunStoppedError(
+            f"plan {plan.plan_id}",
+            "was made before the last run for this destination.",
+            "Plan again.",
+        )
+    with context.state.reading() as connection:
+        unfinished = connection.execute(
+            sa.select(runs.c.plan_sha256).where(
+                runs.c.segment_id == plan.segment_id,
+                runs.c.destination_id == plan.destination_id,
+                runs.c.state != RunState.FINISHED,
+                runs.c.plan_sha256 != plan.sha256,
+            )
+        ).scalar()
+    if unfinished is not None:
+        raise ConflictError(
+            f"plan {plan.plan_id}",
+            "waits for an earlier run that is not finished.",
+            f"Run `tellerline apply {unfinished[:16]}` first.",
+        )

@@ -1,0 +1,216 @@
+"""A run: one approved plan, sent, recorded and read back."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+import sqlalchemy as sa
+
+from activation.approvals.check import Approval, use_approval
+from activation.consent import LiveConsent
+from activation.context import Context
+from activation.delivery.batch_store import BatchStore
+from activation.delivery.finish import Finish, finish_run
+from activation.delivery.gate import pass_gate
+from activation.delivery.leases import Lease, hold_lease
+from activation.delivery.rows import RunRows
+from activation.delivery.sending import ATTEMPTS, FIRST_PAUSE_SECONDS, Sender
+from activation.delivery.stage_run import StageRun, Workshop
+from activation.delivery.summary import DeliverySummary
+from activation.delivery.tables import RunState, runs
+from activation.delivery.watch import Watch
+from activation.destinations.connection import Address, connect
+from activation.destinations.declaration import DeliveryFacts, Destination
+from activation.ledger.sequencer import Sequencer
+from activation.plan.document import Plan, read_plan
+from activation.plan.question import Question, ask
+from activation.plan.waterfall import make_identifiers
+from activation.publication import Publication, open_version
+from tellerline.clock import new_id, timestamp
+from tellerline.errors import RetryableError
+from tellerline.secrets import resolve_secret
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run as the operational database keeps it."""
+
+    run_id: str
+    started_at: str
+    is_finished: bool
+    summary: str
+
+
+def apply_plan(
+    context: Context, plan_id: str, progress: Progress = lambda _: None
+) -> DeliverySummary:
+    """Send an approved plan, or go on where an earlier process stopped, and return what was done.
+
+    A finished plan is never sent again: its summary is returned without a call.
+
+    Raises:
+        PolicyRefusedError: The gate refuses.
+        RetryableError: The destination cannot be reached now; the run can be resumed.
+        RunStoppedError: Something must be mended first.
+    """
+    plan = read_plan(context.settings, plan_id)
+    kept = find_run(context, plan)
+    if kept is not None and kept.is_finished:
+        return DeliverySummary.from_document(json.loads(kept.summary))
+    with hold_lease(context, f"{plan.destination_id}/{plan.segment_id}") as lease:
+        run_id = kept.run_id if kept else new_id(context.clock)
+        approval = pass_gate(context, plan, run_id, is_resumed=kept is not None)
+        started_at = kept.started_at if kept else _start(context, plan, run_id, approval)
+        # Nothing leaves before the ledger has the start, signed.
+        Sequencer(context.settings, context.state, context.clock).drain()
+        return _deliver(context, plan, KeptRun(run_id, started_at, False, ""), lease, progress)
+
+
+def find_run(context: Context, plan: Plan) -> KeptRun | None:
+    """Return the run of a plan, if one was started."""
+    with context.state.reading() as connection:
+        row = connection.execute(
+            sa.select(runs).where(runs.c.plan_sha256 == plan.sha256)
+        ).one_or_none()
+    if row is None:
+        return None
+    return KeptRun(row.run_id, row.started_at, row.state == RunState.FINISHED, row.summary)
+
+
+def open_destination(context: Context, question: Question, facts: DeliveryFacts) -> Destination:
+    """Return the connected destination of a question."""
+    entry, settings = question.entry, context.settings
+    credential = (
+        resolve_secret(entry.credentials, settings.environment, settings.project)
+        if entry.credentials
+        else ""
+    )
+    address = Address(
+        name=question.destination_id,
+        type=entry.type,
+        base_url=entry.base_url,
+        credential=credential,
+        options=entry.options,
+        requests_per_period=entry.limits.requests_per_period,
+        period_seconds=entry.limits.period_seconds,
+        concurrency=entry.limits.concurrency,
+    )
+    return connect(address, facts, question.mapping.fields)
+
+
+def publication_of(context: Context, plan: Plan) -> Publication:
+    """Return the publication that a plan was made from."""
+    pinned = plan.document["publication"]
+    return open_version(context.settings.published, pinned["version"], pinned["manifest_sha256"])
+
+
+def open_rows(plan: Plan, question: Question, connection: duckdb.DuckDBPyConnection) -> RunRows:
+    """Return the rows of a plan, from its pinned publication, in `connection`."""
+    for name in ("identities", "attributes"):
+        question.publication.view(connection, name, name)
+    make_identifiers(connection, question.mapping)
+    question.acknowledged.load(connection)
+    return RunRows(connection, plan.verified_rows(), question.mapping)
+
+
+def _start(context: Context, plan: Plan, run_id: str, approval: Approval) -> str:
+    started_at = timestamp(context.clock.now())
+    with context.state.transaction() as connection:
+        use_approval(connection, approval, run_id)
+        connection.execute(
+            runs.insert().values(
+                run_id=run_id,
+                plan_sha256=plan.sha256,
+                segment_id=plan.segment_id,
+                destination_id=plan.destination_id,
+                request_id=approval.request_id,
+                state=RunState.STARTED,
+                started_at=started_at,
+            )
+        )
+        context.reporter.record(
+            connection,
+            "run.started",
+            {
+                "approved_by": list(approval.approved_by),
+                "destination": plan.destination_id,
+                "packs": list(plan.document["packs"]),
+                "plan_sha256": plan.sha256,
+                "publication": plan.document["publication"]["version"],
+                "request": approval.request_id,
+                "request_sha256": approval.request_sha256,
+                "requested_by": approval.requested_by,
+                "segment": plan.segment_id,
+                "segment_fingerprint": plan.document["segment"]["fingerprint"],
+                "segment_version": plan.document["segment"]["version"],
+            },
+            run_id=run_id,
+        )
+    return started_at
+
+
+def _deliver(
+    context: Context, plan: Plan, run: KeptRun, lease: Lease, progress: Progress
+) -> DeliverySummary:
+    publication = publication_of(context, plan)
+    question = ask(context, publication, plan.segment_id, plan.destination_id)
+    facts = DeliveryFacts(
+        run_id=run.run_id,
+        segment_id=plan.segment_id,
+        segment_title=str(plan.document["segment"]["title"]),
+        business_date=publication.business_date,
+        started_at=run.started_at,
+    )
+    consent = question.live_consent(context.settings.consent_journal)
+    with duckdb.connect() as connection:
+        rows = open_rows(plan, question, connection)
+        consent.load(connection, context.clock.now())
+        destination = open_destination(context, question, facts)
+        try:
+            store = BatchStore(context, run.run_id, lease)
+            _run_stages(context, plan, run, (rows, store, destination, consent), progress)
+            finish = Finish(context, plan, question, run.run_id, rows, store)
+            return finish_run(finish, destination)
+        finally:
+            destination.close()
+
+
+def _run_stages(
+    context: Context,
+    plan: Plan,
+    run: KeptRun,
+    parts: tuple[RunRows, BatchStore, Destination, LiveConsent],
+    progress: Progress,
+) -> None:
+    rows, store, destination, consent = parts
+    watch = Watch(context, plan, run.run_id, consent)
+    draws = random.Random(run.run_id)  # noqa: S311 - jitter, not a secret
+    sender = Sender(destination, watch.changed, draws)
+    for row in store.read_withheld():
+        rows.withhold([row.seq], row.stage_number)
+    prepare(destination, draws)
+    workshop = Workshop(rows, store, watch, sender, destination.limits.concurrency, progress)
+    for number, stage in enumerate(destination.stages()):
+        StageRun(workshop, stage, number).run()
+
+
+def prepare(destination: Destination, draws: random.Random) -> None:
+    """Let the destination make what must exist, with a few attempts; doing it again is harmless."""
+    pause = threading.Event()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            destination.prepare()
+        except RetryableError as error:
+            if attempt == ATTEMPTS:
+                raise
+            own = FIRST_PAUSE_SECONDS * 2**attempt * draws.uniform(0.5, 1.0)
+            pause.wait(own if error.retry_after_seconds is None else error.retry_after_seconds)
+        else:
+            return

@@ -1,0 +1,7 @@
+"""What a segment really uses: column lineage over the compiled dbt project, and its fingerprint."""
+
+from __future__ import annotations
+
+from activation.lineage.segments import SegmentLineage, describe_segments
+
+__all__ = ["SegmentLineage", "describe_segments"]

@@ -1,0 +1,1 @@
+"""From a published audience to an immutable plan that sums exactly."""

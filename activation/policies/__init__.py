@@ -1,0 +1,1 @@
+"""Law as dated data: packs name rules and parameters, a rule is one small pure function."""
