@@ -59,8 +59,14 @@ def create_file(path: Path, data: bytes, mode: int = SHARED_FILE) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append one line to `path` and make it durable."""
+    """Append one line to `path` and make it durable.
+
+    A tail without an end of line is what a process died over before anybody was told that it
+    stands; it is cut off. There may be one writer at a time.
+    """
     existed = path.exists()
+    if existed:
+        _cut_torn_tail(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
     try:
         _write_all(descriptor, line + b"\n")
@@ -105,6 +111,12 @@ def publish_folder(staging: Path, final: Path) -> None:
         sync_folder(Path(folder))
     staging.rename(final)
     sync_folder(final.parent)
+
+
+def _cut_torn_tail(path: Path) -> None:
+    data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        os.truncate(path, data.rfind(b"\n") + 1)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -35,6 +35,48 @@ class WithheldRow:
     may_have_arrived: bool
 
 
+def read_batches(context: Context, run_id: str, stage: Stage) -> list[KeptBatch]:
+    """Return the unsplit batches of a run's stage in the order of their rows."""
+    with context.state.reading() as connection:
+        found = connection.execute(
+            sa.select(batches)
+            .where(
+                batches.c.run_id == run_id,
+                batches.c.stage == stage.name,
+                batches.c.state != BatchState.SPLIT,
+            )
+            .order_by(batches.c.first_seq)
+        ).all()
+    return [
+        KeptBatch(
+            SeqRange(row.batch_id, row.first_seq, row.last_seq), BatchState(row.state), row.answer
+        )
+        for row in found
+    ]
+
+
+def read_withheld_rows(context: Context, run_id: str) -> list[WithheldRow]:
+    """Return every row that a run has withheld so far."""
+    with context.state.reading() as connection:
+        found = connection.execute(sa.select(withheld).where(withheld.c.run_id == run_id)).all()
+    return [WithheldRow(row.seq, row.stage_number, row.may_have_arrived) for row in found]
+
+
+def read_hashes(context: Context, run_id: str) -> dict[str, str]:
+    """Return the hash of every payload of a run that left and was answered, by batch id."""
+    with context.state.reading() as connection:
+        found = connection.execute(
+            sa.select(batches.c.batch_id, batches.c.payload_sha256)
+            .where(
+                batches.c.run_id == run_id,
+                batches.c.state == BatchState.DONE,
+                batches.c.payload_sha256 != "",
+            )
+            .order_by(batches.c.batch_id)
+        ).all()
+    return {row.batch_id: row.payload_sha256 for row in found}
+
+
 class BatchStore:
     """Reads and writes the batches of one run; every write checks the fence.
 
@@ -51,46 +93,15 @@ class BatchStore:
 
     def read(self, stage: Stage) -> list[KeptBatch]:
         """Return the unsplit batches of a stage in the order of their rows."""
-        with self._context.state.reading() as connection:
-            found = connection.execute(
-                sa.select(batches)
-                .where(
-                    batches.c.run_id == self._run_id,
-                    batches.c.stage == stage.name,
-                    batches.c.state != BatchState.SPLIT,
-                )
-                .order_by(batches.c.first_seq)
-            ).all()
-        return [
-            KeptBatch(
-                SeqRange(row.batch_id, row.first_seq, row.last_seq),
-                BatchState(row.state),
-                row.answer,
-            )
-            for row in found
-        ]
+        return read_batches(self._context, self._run_id, stage)
 
     def read_withheld(self) -> list[WithheldRow]:
         """Return every row withheld so far."""
-        with self._context.state.reading() as connection:
-            found = connection.execute(
-                sa.select(withheld).where(withheld.c.run_id == self._run_id)
-            ).all()
-        return [WithheldRow(row.seq, row.stage_number, row.may_have_arrived) for row in found]
+        return read_withheld_rows(self._context, self._run_id)
 
     def read_payloads(self) -> dict[str, str]:
         """Return the hash of every payload that left, by batch id."""
-        with self._context.state.reading() as connection:
-            found = connection.execute(
-                sa.select(batches.c.batch_id, batches.c.payload_sha256)
-                .where(
-                    batches.c.run_id == self._run_id,
-                    batches.c.state == BatchState.DONE,
-                    batches.c.payload_sha256 != "",
-                )
-                .order_by(batches.c.batch_id)
-            ).all()
-        return {row.batch_id: row.payload_sha256 for row in found}
+        return read_hashes(self._context, self._run_id)
 
     def check_lease(self, connection: sa.Connection) -> None:
         """Prolong the lease in the open transaction, or refuse."""

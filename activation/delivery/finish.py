@@ -31,7 +31,8 @@ from activation.delivery.stage_run import WITHDRAWN
 from activation.delivery.summary import DeliverySummary, summarise
 from activation.delivery.tables import RunState, runs
 from activation.destinations.declaration import Destination
-from activation.ledger.records import RecordBatch, write_record_batch
+from activation.ledger.batches import RecordBatch, report_record_batch
+from activation.ledger.records import write_record_batch
 from activation.ledger.sequencer import Sequencer
 from activation.plan.document import Plan
 from activation.plan.question import Question
@@ -89,12 +90,16 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
             )
         )
         if records is not None:
-            context.reporter.record(
+            report_record_batch(
+                context.reporter,
                 transaction,
-                "records.batch",
-                {**records.body(), "request": _request_id(transaction, finish.run_id)},
+                records,
                 run_id=finish.run_id,
-                references=[records.reference(), outcomes],
+                facts={
+                    "outcomes_sha256": outcomes,
+                    "plan_sha256": plan.sha256,
+                    "request": _request_id(transaction, finish.run_id),
+                },
             )
         context.reporter.record(
             transaction,
@@ -139,7 +144,7 @@ def _write_acknowledged(finish: Finish, at: str) -> Acknowledged:
     return replace(held, run_id=finish.run_id, sha256=file_sha256(path), members=members, path=path)
 
 
-def _write_outcomes(finish: Finish, at: str) -> dict[str, Any]:
+def _write_outcomes(finish: Finish, at: str) -> str:
     folder = finish.context.settings.runs / finish.run_id
     make_folder(folder)
     path = folder / "outcomes.parquet"
@@ -152,11 +157,7 @@ def _write_outcomes(finish: Finish, at: str) -> dict[str, Any]:
     }
     write_outcomes(finish.rows.connection, path, facts, at)
     _sync(path)
-    return {
-        "bytes": path.stat().st_size,
-        "name": f"runs/{finish.run_id}/outcomes.parquet",
-        "sha256": file_sha256(path),
-    }
+    return file_sha256(path)
 
 
 def _write_records(finish: Finish) -> RecordBatch | None:
@@ -167,6 +168,7 @@ def _write_records(finish: Finish) -> RecordBatch | None:
         return None
     return write_record_batch(
         finish.context.settings,
+        finish.context.state,
         finish.context.clock,
         connection,
         "record_rows",
@@ -223,7 +225,7 @@ select
     consent_event_id,
     consent_recorded_at as consent_as_of,
     payload_sha256,
-    outcome_reason as response
+    left(regexp_replace(outcome_reason, '[^A-Za-z0-9_.:/+-]+', '_', 'g'), 128) as response
 from results
 where operation <> 'unchanged'
 """

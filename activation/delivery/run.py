@@ -18,22 +18,19 @@ from activation.delivery.batch_store import BatchStore
 from activation.delivery.finish import Finish, finish_run
 from activation.delivery.gate import pass_gate
 from activation.delivery.leases import Lease, hold_lease
+from activation.delivery.opening import open_destination, open_rows, publication_of
 from activation.delivery.rows import RunRows
 from activation.delivery.sending import ATTEMPTS, FIRST_PAUSE_SECONDS, Sender
 from activation.delivery.stage_run import StageRun, Workshop
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.tables import RunState, runs
 from activation.delivery.watch import Watch
-from activation.destinations.connection import Address, connect
-from activation.destinations.declaration import DeliveryFacts, Destination
+from activation.destinations.declaration import Destination
 from activation.ledger.sequencer import Sequencer
 from activation.plan.document import Plan, read_plan
-from activation.plan.question import Question, ask
-from activation.plan.waterfall import make_identifiers
-from activation.publication import Publication, open_version
+from activation.plan.question import ask
 from tellerline.clock import new_id, timestamp
 from tellerline.errors import RetryableError
-from tellerline.secrets import resolve_secret
 
 Progress = Callable[[int], None]
 
@@ -84,42 +81,6 @@ def find_run(context: Context, plan: Plan) -> KeptRun | None:
     return KeptRun(row.run_id, row.started_at, row.state == RunState.FINISHED, row.summary)
 
 
-def open_destination(context: Context, question: Question, facts: DeliveryFacts) -> Destination:
-    """Return the connected destination of a question."""
-    entry, settings = question.entry, context.settings
-    credential = (
-        resolve_secret(entry.credentials, settings.environment, settings.project)
-        if entry.credentials
-        else ""
-    )
-    address = Address(
-        name=question.destination_id,
-        type=entry.type,
-        base_url=entry.base_url,
-        credential=credential,
-        options=entry.options,
-        requests_per_period=entry.limits.requests_per_period,
-        period_seconds=entry.limits.period_seconds,
-        concurrency=entry.limits.concurrency,
-    )
-    return connect(address, facts, question.mapping.fields)
-
-
-def publication_of(context: Context, plan: Plan) -> Publication:
-    """Return the publication that a plan was made from."""
-    pinned = plan.document["publication"]
-    return open_version(context.settings.published, pinned["version"], pinned["manifest_sha256"])
-
-
-def open_rows(plan: Plan, question: Question, connection: duckdb.DuckDBPyConnection) -> RunRows:
-    """Return the rows of a plan, from its pinned publication, in `connection`."""
-    for name in ("identities", "attributes"):
-        question.publication.view(connection, name, name)
-    make_identifiers(connection, question.mapping)
-    question.acknowledged.load(connection)
-    return RunRows(connection, plan.verified_rows(), question.mapping)
-
-
 def _start(context: Context, plan: Plan, run_id: str, approval: Approval) -> str:
     started_at = timestamp(context.clock.now())
     with context.state.transaction() as connection:
@@ -161,18 +122,12 @@ def _deliver(
 ) -> DeliverySummary:
     publication = publication_of(context, plan)
     question = ask(context, publication, plan.segment_id, plan.destination_id)
-    facts = DeliveryFacts(
-        run_id=run.run_id,
-        segment_id=plan.segment_id,
-        segment_title=str(plan.document["segment"]["title"]),
-        business_date=publication.business_date,
-        started_at=run.started_at,
-    )
     consent = question.live_consent(context.settings.consent_journal)
     with duckdb.connect() as connection:
-        rows = open_rows(plan, question, connection)
+        rows = open_rows(plan, publication, connection)
+        question.acknowledged.load(connection)
         consent.load(connection, context.clock.now())
-        destination = open_destination(context, question, facts)
+        destination = open_destination(context, plan, run.run_id, run.started_at)
         try:
             store = BatchStore(context, run.run_id, lease)
             _run_stages(context, plan, run, (rows, store, destination, consent), progress)

@@ -156,13 +156,19 @@ class HubSpot:
                 return self._change_membership(batch, "remove")
 
     def count(self) -> int | None:
-        """Return the size that the list reports; it may lag behind for a while."""
-        size = self._list_document().get("size")
+        """Return the size that the list reports, 0 without a list; it may lag for a while."""
+        self._list_id = self._list_id or self._find_list()
+        if not self._list_id:
+            return 0
+        size = _list_of(self._get(f"{self._paths['lists']}/{self._list_id}")).get("size")
         return int(size) if size is not None else None
 
     def record_ids(self) -> Iterator[list[str]]:
         """Yield the record ids of the list's members, page by page."""
+        self._list_id = self._list_id or self._find_list()
         after = ""
+        if not self._list_id:
+            return
         while True:
             path = f"{self._paths['lists']}/{self._list_id}/memberships?limit={MEMBERSHIP_PAGE}"
             page = self._get(path + (f"&after={after}" if after else ""))
@@ -282,9 +288,6 @@ class HubSpot:
         document = {"name": self._list_name, "objectTypeId": "0-1", "processingType": "MANUAL"}
         reply = self._transport.call("POST", self._paths["lists"], json.dumps(document).encode())
         return str(_list_of(_object(reply.document))["listId"])
-
-    def _list_document(self) -> dict[str, Any]:
-        return _list_of(self._get(f"{self._paths['lists']}/{self._list_id}"))
 
     def _exists(self, path: str) -> bool:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Document
 from dataclasses import dataclass
+from typing import Any
 
 from activation.destinations.connection import declaration_of
 from activation.destinations.fields import MappedField
@@ -40,6 +42,15 @@ class Mapping:
     def columns(self) -> tuple[str, ...]:
         """Every column that leaves, identifiers included, sorted."""
         return tuple(sorted({MEMBER_KEY, *(mapped.column for mapped in self.fields)}))
+
+
+def mapping_of_plan(document: Document[str, Any]) -> Mapping:
+    """Return what leaves as a plan's document has it, whatever the register says by now."""
+    return Mapping(
+        fields=tuple(MappedField(name, column) for name, column in document["fields"]),
+        attributes=tuple(document["attributes"]),
+        kinds=tuple(document["identifiers"]),
+    )
 
 
 def map_fields(
