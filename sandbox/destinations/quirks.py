@@ -50,6 +50,9 @@ class Quirks(BaseModel):
     membership_limit: int = Field(
         default=100_000, ge=1, description="Record ids that one membership call may carry."
     )
+    whole_list_limit: int = Field(
+        default=100_000, ge=1, description="Members from which a list is not cleared or copied."
+    )
     subscription_batch_limit: int = Field(
         default=100, ge=1, description="Inputs that one subscription batch may carry."
     )

@@ -99,7 +99,9 @@ class Receiver:
         with self._lock:
             self.journal.clear()
             self.audiences = AudienceBook()
-            for held in (self.acks, self._used_names, self._hashes, self._open, self._grown):
+            for names in (self._used_names, self._grown):
+                names.clear()
+            for held in (self.acks, self._hashes, self._open, self._seen):
                 held.clear()
             self._handled = {
                 path.name.removesuffix(MANIFEST): _identity(path.stat())
@@ -122,9 +124,10 @@ class Receiver:
             names = sorted(
                 path.name for path in self.folder.iterdir() if not is_temporary(path.name)
             )
-            for name in names:
-                if not name.endswith((MANIFEST, ACK)):
-                    self._notice_growth(name)
+            data = [name for name in names if not name.endswith((MANIFEST, ACK))]
+            self._seen = {name: self._seen[name] for name in data if name in self._seen}
+            for name in data:
+                self._notice_growth(name)
             written = [
                 self._look_at(name.removesuffix(MANIFEST), self.folder / name)
                 for name in names
@@ -139,7 +142,9 @@ class Receiver:
     def _notice_growth(self, name: str) -> None:
         identity = _identity((self.folder / name).stat())
         seen = self._seen.get(name, identity)
-        if seen[0] == identity[0] and seen[1] != identity[1]:
+        if seen[0] != identity[0]:
+            self._grown.discard(name)  # Another file took its place, by rename.
+        elif seen[1] != identity[1]:
             self._grown.add(name)
         self._seen[name] = identity
 

@@ -25,8 +25,6 @@ CONTACTS_TYPE = "0-1"
 PAGE_DEFAULT = 100
 PAGE_LIMIT = 250
 SEARCH_LIMIT = 500
-# Clearing a list and copying from one work only below this many members.
-WHOLE_LIST_LIMIT = 100_000
 
 
 def create(call: Call, portal: Portal) -> Answer:
@@ -111,12 +109,12 @@ def search(call: Call, portal: Portal) -> Answer:
 
 def add(call: Call, portal: Portal) -> Answer:
     """Add records to a list."""
-    return _change(call, portal, add=_ids(call.json(), portal), remove=[])
+    return _change(call, portal, add=_ids(call.json()), remove=[])
 
 
 def remove(call: Call, portal: Portal) -> Answer:
     """Take records off a list."""
-    return _change(call, portal, add=[], remove=_ids(call.json(), portal))
+    return _change(call, portal, add=[], remove=_ids(call.json()))
 
 
 def add_and_remove(call: Call, portal: Portal) -> Answer:
@@ -128,22 +126,22 @@ def add_and_remove(call: Call, portal: Portal) -> Answer:
     return _change(
         call,
         portal,
-        add=_ids(document["recordIdsToAdd"], portal),
-        remove=_ids(document["recordIdsToRemove"], portal),
+        add=_ids(document["recordIdsToAdd"]),
+        remove=_ids(document["recordIdsToRemove"]),
     )
 
 
 def clear(call: Call, portal: Portal) -> Answer:
-    """Take everybody off a list of fewer than 100,000."""
-    held = _small(_writable(_held(portal, call.params["list"])))
+    """Take everybody off a list that is not too long."""
+    held = _small(portal, _writable(_held(portal, call.params["list"])))
     portal.commit("lists.change", call.at, list_id=held.id, add=[], remove=held.ascending())
     return no_content()
 
 
 def add_from(call: Call, portal: Portal) -> Answer:
-    """Add the members of another list of fewer than 100,000."""
+    """Add the members of another list that is not too long."""
     held = _writable(_held(portal, call.params["list"]))
-    source = _small(_held(portal, call.params["source"]))
+    source = _small(portal, _held(portal, call.params["source"]))
     portal.commit("lists.change", call.at, list_id=held.id, add=source.ascending(), remove=[])
     return no_content()
 
@@ -210,8 +208,7 @@ def _struck(call: Call, keys: list[str]) -> tuple[set[str], set[str]]:
     return {keys[position] for position in rejected}, {keys[position] for position in pretended}
 
 
-def _ids(value: object, portal: Portal) -> list[str]:
-    del portal
+def _ids(value: object) -> list[str]:
     if not isinstance(value, list):
         raise unreadable("Cannot deserialize an array of strings from this value")
     if not all(isinstance(item, str) for item in value):
@@ -236,9 +233,10 @@ def _writable(held: ContactList) -> ContactList:
     return held
 
 
-def _small(held: ContactList) -> ContactList:
-    if len(held.members) >= WHOLE_LIST_LIMIT:
-        raise Refusal(400, f"The list has {WHOLE_LIST_LIMIT} members or more")
+def _small(portal: Portal, held: ContactList) -> ContactList:
+    limit = portal.quirks.whole_list_limit
+    if len(held.members) >= limit:
+        raise Refusal(400, f"The list has {limit} members or more")
     return held
 
 
