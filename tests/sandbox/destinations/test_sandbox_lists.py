@@ -127,6 +127,15 @@ def test_members_are_paged_by_ascending_record_id(
     assert [row["recordId"] for row in joined] == list(reversed(ids))
 
 
+def test_a_page_follows_changes(portal: PortalClient, ids: list[str]) -> None:
+    list_id = portal.make_list()
+    path = f"{portal.path('lists')}/{list_id}/memberships"
+    for added, expected in ((ids[5:7], ids[5:7]), (ids[:2], ids[:2] + ids[5:7])):
+        portal.membership(list_id, "add", added)
+        page = portal.call("GET", path).json()["results"]
+        assert [row["recordId"] for row in page] == expected
+
+
 @pytest.mark.parametrize(("limit", "status"), [(250, 200), (251, 400), (0, 400)])
 def test_a_page_has_at_most_250_members(portal: PortalClient, limit: int, status: int) -> None:
     list_id = portal.make_list()
