@@ -1,4 +1,4 @@
-"""The Merkle tree over the records of one batch, computed by the database level by level.
+"""The Merkle tree over the records of one batch: the database halves it until few hashes are left.
 
 Equal to `merkle.root_of` over the same leaves: pairs are hashed, an odd last node is promoted.
 """
@@ -10,50 +10,58 @@ from collections.abc import Iterator
 import duckdb
 
 from activation.ledger.commitments import blob_sql
-from activation.ledger.merkle import EMPTY_ROOT
+from activation.ledger.merkle import prove_inclusion, root_of
 
+# Up to here a query a level costs more than hashing what is left in one go.
+TOP_HASHES = 2048
 _LEVEL = "tellerline_tree_level"
 _NODE = f"unhex(sha256({blob_sql(bytes([1]))} || below.hash || sibling.hash))"
 
 
-def tree_root(connection: duckdb.DuckDBPyConnection, leaves: str) -> bytes:
+def tree_root(connection: duckdb.DuckDBPyConnection, leaves: str, top: int = TOP_HASHES) -> bytes:
     """Return the Merkle root over a table of leaf hashes.
 
     Args:
         connection: Where the table is.
         leaves: A relation with the columns `position` (0 to n-1) and `hash` (32 bytes).
+        top: How many hashes are few enough to leave the database.
     """
-    root = EMPTY_ROOT
-    for level in _levels(connection, leaves):
-        root = _hash_at(connection, level, 0) or EMPTY_ROOT
-    return root
+    *_, last = _levels(connection, leaves, top)
+    return root_of(last[1])
 
 
-def tree_path(connection: duckdb.DuckDBPyConnection, leaves: str, position: int) -> list[bytes]:
+def tree_path(
+    connection: duckdb.DuckDBPyConnection, leaves: str, position: int, top: int = TOP_HASHES
+) -> list[bytes]:
     """Return the inclusion proof of the leaf at `position`, its sibling first.
 
     Args:
         connection: Where the table is.
         leaves: As for `tree_root`.
-        position: The leaf to prove.
+        position: The leaf to prove; the table must have it.
+        top: As for `tree_root`.
     """
-    path = []
-    for level in _levels(connection, leaves):
-        sibling = _hash_at(connection, level, position ^ 1)
-        if sibling is not None:
-            path.append(sibling)
+    path: list[bytes] = []
+    for level, hashes in _levels(connection, leaves, top):
+        if hashes:
+            return path + _top_path(hashes, position)
+        row = connection.execute(
+            f"select hash from {level} where position = ?", [position ^ 1]
+        ).fetchone()
+        if row:
+            path.append(bytes(row[0]))
         position //= 2
     return path
 
 
-def _levels(connection: duckdb.DuckDBPyConnection, leaves: str) -> Iterator[str]:
-    """Yield the relation of each level of the tree, leaves first; the last holds the root."""
+def _levels(
+    connection: duckdb.DuckDBPyConnection, leaves: str, top: int
+) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield the relation of each level, leaves first, and for the last one also its hashes."""
     level, height = leaves, 0
     try:
-        while True:
-            yield level
-            if _count(connection, level) <= 1:
-                return
+        while _count(connection, level) > top:
+            yield level, []
             height += 1
             above = f"{_LEVEL}_{height % 2}"
             connection.execute(
@@ -68,18 +76,22 @@ def _levels(connection: duckdb.DuckDBPyConnection, leaves: str) -> Iterator[str]
                 """
             )
             level = above
+        rows = connection.execute(f"select hash from {level} order by position").fetchall()
+        yield level, [bytes(row[0]) for row in rows]
     finally:
         for parity in (0, 1):
             connection.execute(f"drop table if exists temp.{_LEVEL}_{parity}")
 
 
+def _top_path(hashes: list[bytes], position: int) -> list[bytes]:
+    """Return the inclusion proof within the last level."""
+
+    def subtree(level: int, index: int) -> bytes:
+        return root_of(hashes[index << level : (index + 1) << level])
+
+    return prove_inclusion(position, len(hashes), subtree)
+
+
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     row = connection.execute(f"select count(*) from {relation}").fetchone()
     return int(row[0]) if row else 0
-
-
-def _hash_at(connection: duckdb.DuckDBPyConnection, relation: str, position: int) -> bytes | None:
-    row = connection.execute(
-        f"select hash from {relation} where position = ?", [position]
-    ).fetchone()
-    return bytes(row[0]) if row else None

@@ -98,16 +98,13 @@ def load_rows(context: Context, question: Question, connection: duckdb.DuckDBPyC
 
 def _check_audience(connection: duckdb.DuckDBPyConnection, segment_id: str) -> None:
     row = connection.execute(
-        "select count(*) - count(distinct member_id), count(*) - count(reason), "
-        "count(*) - count(attributes.member_id) "
-        "from audience left join attributes using (member_id)"
+        "select count(*) - count(distinct member_id), count(*) - count(reason) from audience"
     ).fetchone()
-    repeated, unexplained, unknown = row or (0, 0, 0)
-    if repeated or unexplained or unknown:
+    repeated, unexplained = row or (0, 0)
+    if repeated or unexplained:
         raise ContractError(
             f"segment {segment_id}",
-            f"has {repeated} members twice, {unexplained} without a reason "
-            f"and {unknown} without attributes.",
+            f"has {repeated} members twice and {unexplained} without a reason.",
             "Correct the model, build and publish again.",
         )
 

@@ -160,6 +160,7 @@ def _candidates(inputs: WaterfallInputs) -> str:
                     and touches.touch_count >= {inputs.cap.maximum_touches}
                     then 'frequency_cap'
                 when held.member_id is not null then 'holdout'
+                when attributes.member_id is null then 'no_reviewed_attributes'
                 when not coalesce(identifiers.has_all, {str(not mapping.kinds).lower()})
                     then if(
                         coalesce(identifiers.is_shared, false),

@@ -1,0 +1,34 @@
+"""All commands in one application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from activation.cli import data, deciding, proving, sending
+
+app = typer.Typer(
+    name="tellerline",
+    help=(
+        "From Alkami feeds to approved audiences at CRM, email and ad platforms, with proof.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by policy, 4 partly delivered."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+audit = typer.Typer(help="Verify the ledger, or hand it to an auditor.", no_args_is_help=True)
+
+COMMANDS: tuple[Callable[..., None], ...] = (
+    data.init, data.ingest, data.publish,
+    deciding.plan, deciding.request, deciding.approve, deciding.reject, deciding.revoke,
+    sending.apply, sending.sync, sending.reconcile, sending.halt, sending.resume,
+    proving.catalog, proving.trace, proving.reproduce, proving.forget,
+)  # fmt: skip
+
+for command in COMMANDS:
+    app.command()(command)
+audit.command("verify")(proving.verify)
+audit.command("export")(proving.export)
+app.add_typer(audit, name="audit")

@@ -1,0 +1,113 @@
+"""Commands on data: set up, ingest, publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from ingestion.pipeline import ingest as ingest_feeds
+
+from activation.catalog import read_catalog
+from activation.cli.console import progress_bar, say, show_json, show_table
+from activation.cli.options import AsJson
+from activation.cli.workplace import working
+from activation.installation import initialise
+from activation.lineage import describe_segments
+from activation.publisher import publish as publish_build
+from ingestion.keys import create_member_key
+
+
+def init(
+    origin: Annotated[
+        str, typer.Option(help="Name of the ledger, such as ledger.bank.example/prod.")
+    ] = "ledger.tellerline.example/local",
+    as_json: AsJson = False,
+) -> None:
+    """Make the state folder with its keys. What exists is left as it is.
+
+    Example: tellerline init --origin ledger.bank.example/prod
+    """
+    with working() as context:
+        made = initialise(context.settings, origin)
+        create_member_key(context.settings)
+    if as_json:
+        show_json({"home": str(context.settings.home), "made": made})
+        return
+    say(f"State folder: {context.settings.home}")
+    say(f"Made: {', '.join(made) or 'nothing, everything is there'}.")
+    say(f"Verifier key of the ledger: {context.settings.ledger_vkey}")
+    say("Back up the keys folder apart from the data; without it members cannot be recognised.")
+
+
+def ingest(
+    landing: Annotated[
+        Path | None, typer.Option(help="Folder where files arrive [default: HOME/landing].")
+    ] = None,
+    contracts: Annotated[
+        Path | None, typer.Option(help="Folder of feed contracts [default: ingestion/feeds].")
+    ] = None,
+    release: Annotated[
+        list[str] | None,
+        typer.Option(help="Let this stopped file pass: its name or SHA-256. May be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Land and load every complete file; what breaks its contract is set aside with a reason.
+
+    Example: tellerline ingest --landing /data/alkami
+    """
+    with working() as context, progress_bar("Ingesting", None, quiet=as_json) as bar:
+        report = ingest_feeds(
+            context.settings,
+            landing=landing,
+            contracts=contracts,
+            clock=context.clock,
+            reporter=context.reporter,
+            release=frozenset(release or ()),
+            progress=lambda _: bar.advance(1),
+        )
+    if as_json:
+        show_json(report.to_document())
+    else:
+        columns = ("feed", "files", "read", "loaded", "rejected", "duplicate")
+        show_table("Ingested", columns, report.table())
+        for line in report.messages():
+            say(line)
+    raise typer.Exit(report.exit_code)
+
+
+def publish(as_json: AsJson = False) -> None:
+    """Freeze what the last `dbt build` made into a published version.
+
+    Example: dbt build && tellerline publish
+    """
+    with working() as context, progress_bar("Publishing", None, quiet=as_json) as bar:
+        catalog = read_catalog(context.settings.target)
+        lineages = describe_segments(catalog.manifest, context.settings.project)
+        publication = publish_build(context, catalog, lineages, lambda _: bar.advance(1))
+    document = {
+        "business_date": publication.business_date,
+        "manifest_sha256": publication.manifest_sha256,
+        "segments": {
+            segment.segment_id: {
+                "fingerprint": segment.fingerprint,
+                "members": segment.members,
+                "version": segment.version,
+            }
+            for segment in publication.segments.values()
+        },
+        "version": publication.version,
+    }
+    if as_json:
+        show_json(document)
+        return
+    say(f"Published {publication.version} for {publication.business_date}.")
+    show_table(
+        "Segments",
+        ("segment", "version", "fingerprint", "members"),
+        [
+            (segment.segment_id, segment.version, segment.fingerprint[:12], segment.members)
+            for segment in publication.segments.values()
+        ],
+    )

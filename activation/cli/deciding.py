@@ -1,0 +1,167 @@
+"""Commands of makers and checkers: plan, request, approve, reject, revoke."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import typer
+
+from activation.approvals.desk import ask_approval, decide
+from activation.approvals.request import Envelope
+from activation.cli.console import say, show_json, show_table
+from activation.cli.options import (
+    AsJson,
+    DestinationOption,
+    KeyOption,
+    PlanArgument,
+    RequestArgument,
+    SegmentOption,
+)
+from activation.cli.workplace import working
+from activation.plan.document import Plan, read_plan
+from activation.plan.planner import make_plan
+
+DEFAULT_DAYS = 7
+
+
+def plan(segment: SegmentOption, destination: DestinationOption, as_json: AsJson = False) -> None:
+    """Plan what would change at a destination, and why the rest stays away.
+
+    Example: tellerline plan --segment retention__dormant_digital --destination hubspot
+    """
+    with working() as context:
+        made = make_plan(context, segment, destination)
+    if as_json:
+        show_json({**made.document, "plan_id": made.plan_id, "sha256": made.sha256})
+        return
+    show_plan(made)
+
+
+def request(
+    plan_id: PlanArgument,
+    key: KeyOption,
+    days: Annotated[int, typer.Option(help="Days for which the request holds.")] = DEFAULT_DAYS,
+    envelope: Annotated[
+        str,
+        typer.Option(
+            help="Ask for routine refreshes instead of this exact plan: "
+            "MINIMUM-MAXIMUM members and the highest change in percent, such as 100-5000/20."
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask for the approval of a plan, signed by its maker.
+
+    Example: tellerline request 3f9a2c1b --key ~/.ssh/id_ed25519
+    """
+    with working() as context:
+        asked = ask_approval(
+            context,
+            read_plan(context.settings, plan_id),
+            key,
+            valid_for=timedelta(days=days),
+            envelope=_parse_envelope(envelope) if envelope else None,
+        )
+    if as_json:
+        show_json(asked.model_dump(mode="json"))
+        return
+    say(f"Request {asked.request_id} by {asked.requested_by} holds until {asked.not_after}.")
+    say(f"It needs: {', '.join(asked.roles)} (another person than {asked.requested_by}).")
+    say(f"Next: tellerline approve {asked.request_id} --key THEIR_KEY")
+
+
+def approve(
+    request_id: RequestArgument,
+    key: KeyOption,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Approve a request, signed by someone other than its maker.
+
+    Example: tellerline approve 01KB2 --key ~/.ssh/id_ed25519
+    """
+    _decide(request_id, key, "approve", reason, as_json)
+
+
+def reject(
+    request_id: RequestArgument,
+    key: KeyOption,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Reject a request; a rejection outweighs every approval.
+
+    Example: tellerline reject 01KB2 --key ~/.ssh/id_ed25519 --reason "audience too wide"
+    """
+    _decide(request_id, key, "reject", reason, as_json)
+
+
+def revoke(
+    request_id: RequestArgument,
+    key: KeyOption,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take an approval back; runs under way stop before their next batch.
+
+    Example: tellerline revoke 01KB2 --key ~/.ssh/id_ed25519 --reason "campaign stopped"
+    """
+    _decide(request_id, key, "revoke", reason, as_json)
+
+
+def _decide(
+    request_id: str,
+    key: KeyOption,
+    decision: Literal["approve", "reject", "revoke"],
+    reason: str,
+    as_json: bool,
+) -> None:
+    with working() as context:
+        made = decide(context, request_id, key, decision, reason)
+    if as_json:
+        show_json(made.model_dump(mode="json"))
+        return
+    say(f"{made.decided_by}: {made.decision} {made.request_id}, recorded in the ledger.")
+
+
+def _parse_envelope(text: str) -> Envelope:
+    try:
+        band, _, percent = text.partition("/")
+        minimum, _, maximum = band.partition("-")
+        return Envelope(
+            minimum_members=int(minimum),
+            maximum_members=int(maximum),
+            maximum_change_percent=int(percent),
+        )
+    except ValueError:
+        message = f"{text!r} is not MINIMUM-MAXIMUM/PERCENT, such as 100-5000/20"
+        raise typer.BadParameter(message, param_hint="--envelope") from None
+
+
+def show_plan(plan: Plan) -> None:
+    """Print a plan: its waterfall, its changes, what refuses it and what it needs."""
+    counts, document = plan.counts, plan.document
+    say(f"[bold]Plan {plan.plan_id}[/]: {document['segment']['title']} → {plan.destination_id}")
+    say(
+        f"Segment version {document['segment']['version']}, publication "
+        f"{document['publication']['version']}, {document['channel']} for {document['purpose']}."
+    )
+    rows: list[tuple[str, int]] = [("in the segment", counts["audience"])]
+    rows += [(f"  {reason}", count) for reason, count in counts["excluded"].items()]
+    rows += [
+        ("= to be held", counts["add"] + counts["update"] + counts["unchanged"]),
+        ("add", counts["add"]),
+        ("update", counts["update"]),
+        ("unchanged", counts["unchanged"]),
+        ("remove", counts["remove"]),
+    ]
+    show_table("Waterfall", ("step", "members"), rows)
+    for refusal in document["refusals"]:
+        say(f"[red]Refused by {refusal['rule']}[/]: {refusal['problem']} {refusal['remedy']}")
+    if document["refusals"] or not plan.changes:
+        return
+    need = document["approval"]
+    kind = f"its exact content ({'; '.join(need['reasons'])})" if need["exact"] else "an envelope"
+    say(f"It needs the approval of {kind} by {', '.join(need['roles'])}.")
+    say(f"Next: tellerline request {plan.plan_id} --key YOUR_KEY")

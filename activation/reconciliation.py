@@ -1,0 +1,94 @@
+"""Our record against the destination's: counts everywhere, member by member where it can list."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+
+from activation.acknowledged import Acknowledged, acknowledged_heads, read_acknowledged
+from activation.context import Context
+from activation.delivery.opening import open_destination
+from activation.delivery.replay import plan_of_run
+from activation.destinations.declaration import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """One segment at one destination.
+
+    Args:
+        segment: The segment.
+        destination: The destination.
+        recorded: Members that our record says it holds.
+        counted: Members that it counts, or None where it does not count.
+        missing: Members in our record that its list lacks, or None where it cannot list.
+        extra: Members in its list that our record lacks, or None where it cannot list.
+    """
+
+    segment: str
+    destination: str
+    recorded: int
+    counted: int | None
+    missing: int | None
+    extra: int | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs, as far as the destination tells."""
+        return self.counted in (None, self.recorded) and not self.missing and not self.extra
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the values in the order in which they are shown."""
+        return (
+            self.segment, self.destination, self.recorded, self.counted, self.missing, self.extra,
+            self.agrees,
+        )  # fmt: skip
+
+    def to_document(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        return asdict(self) | {"agrees": self.agrees}
+
+
+def reconcile_all(context: Context, destination_id: str = "") -> list[Reconciliation]:
+    """Reconcile every segment that was ever sent, or those of one destination."""
+    query = sa.select(
+        acknowledged_heads.c.destination_id, acknowledged_heads.c.segment_id
+    ).order_by(acknowledged_heads.c.destination_id, acknowledged_heads.c.segment_id)
+    if destination_id:
+        query = query.where(acknowledged_heads.c.destination_id == destination_id)
+    with context.state.reading() as connection:
+        pairs = connection.execute(query).all()
+    return [_reconcile(context, pair.destination_id, pair.segment_id) for pair in pairs]
+
+
+def _reconcile(context: Context, destination_id: str, segment_id: str) -> Reconciliation:
+    held = read_acknowledged(context.settings, context.state, destination_id, segment_id)
+    destination = open_destination(context, plan_of_run(context, held.run_id))
+    try:
+        counted = destination.count()
+        missing, extra = _compare(held, destination)
+    finally:
+        destination.close()
+    result = Reconciliation(segment_id, destination_id, held.members, counted, missing, extra)
+    with context.state.transaction() as connection:
+        context.reporter.record(connection, "recon.result", result.to_document())
+    return result
+
+
+def _compare(held: Acknowledged, destination: Destination) -> tuple[int | None, int | None]:
+    pages = destination.record_ids()
+    if pages is None:
+        return None, None
+    with duckdb.connect() as connection:
+        held.load(connection)
+        connection.execute("create table listed (record_id varchar)")
+        for page in pages:
+            connection.execute("insert into listed select unnest($1::varchar[])", [page])
+        row = connection.execute(
+            "select (select count(*) from acknowledged anti join listed using (record_id)), "
+            "(select count(*) from listed anti join acknowledged using (record_id))"
+        ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
