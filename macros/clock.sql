@@ -1,0 +1,35 @@
+{#- The only clock. Both compile to a reference to the one-row model `as_of`, so that the SQL of
+    other models never changes with the day. -#}
+
+{%- macro as_of_date() -%}
+(select clock.as_of_date from {{ ref('as_of') }} as clock)
+{%- endmacro -%}
+
+{%- macro as_of_ts() -%}
+(select clock.as_of_ts from {{ ref('as_of') }} as clock)
+{%- endmacro -%}
+
+{%- macro known_until_ts() -%}
+(select clock.known_until_ts from {{ ref('as_of') }} as clock)
+{%- endmacro -%}
+
+{#- The day given with `--vars`, checked; none when no day was given. -#}
+{%- macro given_as_of_date() -%}
+    {%- set given = var('as_of_date', none) -%}
+    {%- if given is none -%}{{ return(none) }}{%- endif -%}
+    {%- set text = given | string -%}
+    {%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', text) -%}
+        {{ exceptions.raise_compiler_error('as_of_date must look like 2026-06-30, not ' ~ text) }}
+    {%- endif -%}
+    {{ return(text) }}
+{%- endmacro -%}
+
+{#- Incremental models recompute all of a past day, and go on from there on the next build. -#}
+{%- macro rebuilds_past() -%}
+{{ return(true if given_as_of_date() is not none else none) }}
+{%- endmacro -%}
+
+{#- Snapshots of definitions follow the same clock. -#}
+{%- macro default__snapshot_get_time() -%}
+{{ as_of_ts() }}
+{%- endmacro -%}

@@ -1,0 +1,101 @@
+{#- Replaces every match of a constant regular expression (RE2 and Java agree on those we use). -#}
+{%- macro replace_pattern(text, pattern, replacement) -%}
+{{ return(adapter.dispatch('replace_pattern')(text, pattern, replacement)) }}
+{%- endmacro -%}
+
+{%- macro default__replace_pattern(text, pattern, replacement) -%}
+regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g')
+{%- endmacro -%}
+
+{%- macro spark__replace_pattern(text, pattern, replacement) -%}
+regexp_replace({{ text }}, r'{{ pattern }}', '{{ replacement }}')
+{%- endmacro -%}
+
+{#- Whether the whole text matches a constant regular expression. -#}
+{%- macro matches_pattern(text, pattern) -%}
+{{ return(adapter.dispatch('matches_pattern')(text, pattern)) }}
+{%- endmacro -%}
+
+{%- macro default__matches_pattern(text, pattern) -%}
+regexp_full_match({{ text }}, '{{ pattern }}')
+{%- endmacro -%}
+
+{%- macro spark__matches_pattern(text, pattern) -%}
+({{ text }} rlike r'^(?:{{ pattern }})$')
+{%- endmacro -%}
+
+{#- One row a part, in a select list. -#}
+{%- macro each_part(text, separator) -%}
+{{ return(adapter.dispatch('each_part')(text, separator)) }}
+{%- endmacro -%}
+
+{%- macro default__each_part(text, separator) -%}
+unnest(string_split({{ text }}, '{{ separator }}'))
+{%- endmacro -%}
+
+{%- macro spark__each_part(text, separator) -%}
+explode(split({{ text }}, '[{{ separator }}]'))
+{%- endmacro -%}
+
+{%- macro begins_with(text, start) -%}
+{{ return(adapter.dispatch('begins_with')(text, start)) }}
+{%- endmacro -%}
+
+{%- macro default__begins_with(text, start) -%}
+starts_with({{ text }}, {{ start }})
+{%- endmacro -%}
+
+{%- macro spark__begins_with(text, start) -%}
+startswith({{ text }}, {{ start }})
+{%- endmacro -%}
+
+{#- A JSON object as text. `pairs` maps keys to expressions; a null stays a JSON null. -#}
+{%- macro json_object_text(pairs) -%}
+{{ return(adapter.dispatch('json_object_text')(pairs)) }}
+{%- endmacro -%}
+
+{%- macro default__json_object_text(pairs) -%}
+cast(json_object(
+    {%- for key, expression in pairs.items() %}
+    '{{ key }}', {{ expression }}{{ ',' if not loop.last }}
+    {%- endfor %}
+) as string)
+{%- endmacro -%}
+
+{%- macro spark__json_object_text(pairs) -%}
+to_json(named_struct(
+    {%- for key, expression in pairs.items() %}
+    '{{ key }}', {{ expression }}{{ ',' if not loop.last }}
+    {%- endfor %}
+), map('ignoreNullFields', 'false'))
+{%- endmacro -%}
+
+{#- A constant list of texts. -#}
+{%- macro text_list(items) -%}
+{{ return(adapter.dispatch('text_list')(items)) }}
+{%- endmacro -%}
+
+{%- macro default__text_list(items) -%}
+cast([{% for item in items %}{{ quoted(item) }}{{ ', ' if not loop.last }}{% endfor %}] as string[])
+{%- endmacro -%}
+
+{%- macro spark__text_list(items) -%}
+cast(array({% for item in items %}{{ quoted(item) }}{{ ', ' if not loop.last }}{% endfor %}) as array<string>)
+{%- endmacro -%}
+
+{%- macro text_list_type() -%}
+{{ return(adapter.dispatch('text_list_type')()) }}
+{%- endmacro -%}
+
+{%- macro default__text_list_type() -%}
+string[]
+{%- endmacro -%}
+
+{%- macro spark__text_list_type() -%}
+array<string>
+{%- endmacro -%}
+
+{#- A text as an SQL literal. -#}
+{%- macro quoted(text) -%}
+{{ return("'" ~ (text | string | replace("'", "''")) ~ "'") }}
+{%- endmacro -%}

@@ -1,0 +1,64 @@
+{#- Incremental models here delete what changed in a hook and insert what is missing in their body,
+    both in one transaction: what they hold then equals a full rebuild, whatever arrived late. -#}
+
+{#- Deletes the days on which the rollup and its source disagree.
+    `measure` adds up to the same total per day on both sides; `source_filter` names the rows that
+    the rollup holds. -#}
+{%- macro forget_changed_days(source, day, source_measure, rollup_measure, source_filter='true') -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where {{ day }} in (
+    with now as (
+        select {{ day }} as activity_day, sum({{ source_measure }}) as total
+        from {{ source }}
+        where {{ source_filter }}
+        group by {{ day }}
+    ),
+    held as (
+        select {{ day }} as activity_day, sum({{ rollup_measure }}) as total
+        from {{ this }}
+        group by {{ day }}
+    )
+    select held.activity_day
+    from held
+    left join now on held.activity_day = now.activity_day
+    where held.total is distinct from now.total
+)
+{%- endif -%}
+{%- endmacro -%}
+
+{#- Narrows a query over a rollup's source to the days that the rollup does not hold. -#}
+{%- macro only_missing_days(day) -%}
+{%- if is_incremental() -%}
+and {{ day }} not in (select held.{{ day }} from {{ this }} as held)
+{%- endif -%}
+{%- endmacro -%}
+
+{#- The business dates whose snapshot is kept: the last one of each calendar month, which includes
+    the latest. -#}
+{%- macro kept_snapshots() -%}
+select max(loads.business_date) as business_date
+from {{ ref('stg_alkami__loads') }} as loads
+where
+    loads.feed = 'account_snapshot'
+    and loads.state = 'loaded'
+    and loads.business_date <= {{ as_of_date() }}
+group by date_trunc('month', loads.business_date)
+{%- endmacro -%}
+
+{#- Deletes snapshots that are no longer kept, or for which another file arrived. -#}
+{%- macro forget_stale_snapshots() -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where
+    business_date not in ({{ kept_snapshots() }})
+    or business_date in (
+        select loads.business_date
+        from {{ ref('stg_alkami__loads') }} as loads
+        where
+            loads.feed = 'account_snapshot'
+            and loads.state = 'loaded'
+            and loads.load_id not in (select held.load_id from {{ this }} as held)
+    )
+{%- endif -%}
+{%- endmacro -%}

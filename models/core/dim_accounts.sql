@@ -1,0 +1,51 @@
+with
+
+snapshots as (
+    select * from {{ ref('stg_alkami__account_snapshots') }}
+    where account_id is not null
+),
+
+latest as (
+    select max(business_date) as snapshot_date
+    from snapshots
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by account_id
+            order by
+                business_date desc,
+                case ownership_role when 'primary' then 0 when 'business' then 1 else 2 end,
+                member_id
+        ) as owner_rank,
+        count(*) over (partition by account_id, business_date) as owner_count
+    from snapshots
+),
+
+final as (
+    select
+        ranked.account_id,
+        ranked.product_code,
+        ranked.product_type,
+        ranked.product_type in ('checking', 'savings', 'money_market', 'certificate') as is_deposit,
+        ranked.opened_date,
+        ranked.closed_date,
+        case
+            when ranked.business_date < latest.snapshot_date then 'absent'
+            else ranked.account_status
+        end as account_status,
+        ranked.business_date = latest.snapshot_date and ranked.account_status <> 'closed' as is_open,
+        ranked.current_balance_amount,
+        ranked.available_balance_amount,
+        ranked.credit_limit_amount,
+        ranked.interest_rate_ratio,
+        ranked.owner_count,
+        ranked.business_date as snapshot_date
+    from ranked
+    cross join latest
+    where ranked.owner_rank = 1
+)
+
+select * from final

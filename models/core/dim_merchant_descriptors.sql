@@ -1,0 +1,323 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='descriptor_id',
+    on_schema_change='fail',
+    full_refresh=rebuilds_past(),
+) }}
+
+with
+
+transactions as (
+    select * from {{ ref('stg_alkami__transactions') }}
+),
+
+patterns as (
+    select * from {{ ref('merchant_patterns') }}
+),
+
+merchants as (
+    select * from {{ ref('merchants') }}
+),
+
+prefixes as (
+    select * from {{ ref('merchant_prefixes') }}
+),
+
+categories as (
+    select * from {{ ref('merchant_categories') }}
+),
+
+mcc_categories as (
+    select * from {{ ref('mcc_categories') }}
+),
+
+entry_rules as (
+    select * from {{ ref('ach_entry_rules') }}
+),
+
+forbidden_mccs as (
+    select * from {{ ref('forbidden_mccs') }}
+    where is_withheld
+),
+
+forbidden_words as (
+    select * from {{ ref('forbidden_words') }}
+    where is_withheld
+),
+
+rules as (
+    {{ merchant_rules_checksum() }}
+),
+
+-- Each distinct descriptor once, and only those that were never read under these rules.
+descriptors as (
+    select distinct
+        transactions.descriptor_id,
+        transactions.channel_kind,
+        transactions.direction,
+        transactions.mcc,
+        transactions.party_text,
+        transactions.entry_text,
+        transactions.entry_class
+    from transactions
+    {% if is_incremental() -%}
+    where
+        transactions.descriptor_id not in (
+            select held.descriptor_id
+            from {{ this }} as held
+            inner join rules on held.rules_checksum = rules.rules_checksum
+        )
+    {%- endif %}
+),
+
+stripped as (
+    select
+        *,
+        case
+            when channel_kind in ('card', 'bill_pay') then {{ without_leading_noise('party_text') }}
+            else party_text
+        end as stripped_text
+    from descriptors
+),
+
+-- The longest prefix of a payment facilitator comes off next.
+prefixed as (
+    select
+        stripped.descriptor_id,
+        max(length(prefixes.prefix)) as prefix_length
+    from stripped
+    inner join prefixes on {{ begins_with('stripped.stripped_text', 'prefixes.prefix') }}
+    where stripped.channel_kind = 'card'
+    group by stripped.descriptor_id
+),
+
+cleaned as (
+    select
+        stripped.descriptor_id,
+        stripped.channel_kind,
+        stripped.direction,
+        stripped.mcc,
+        stripped.party_text,
+        stripped.entry_text,
+        stripped.entry_class,
+        case
+            when stripped.channel_kind = 'ach'
+                then {{ plain_words("stripped.party_text || ' ' || coalesce(stripped.entry_text, '')") }}
+            else {{ without_noise('substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))') }}
+        end as clean_text
+    from stripped
+    left join prefixed on stripped.descriptor_id = prefixed.descriptor_id
+),
+
+prepared_patterns as (
+    select
+        patterns.rule_id,
+        patterns.merchant_id,
+        patterns.match_kind,
+        patterns.confidence,
+        {{ plain_words('patterns.pattern') }} as pattern_text,
+        length({{ plain_words('patterns.pattern') }}) as pattern_length
+    from patterns
+),
+
+-- The first three characters bring together what can match; only those pairs are compared.
+start_matches as (
+    select
+        cleaned.descriptor_id,
+        prepared_patterns.rule_id,
+        prepared_patterns.merchant_id,
+        prepared_patterns.pattern_length,
+        length(cleaned.clean_text) >= prepared_patterns.pattern_length as is_whole,
+        case
+            when {{ begins_with("cleaned.clean_text || ' '", "prepared_patterns.pattern_text || ' '") }}
+                then prepared_patterns.confidence
+            when
+                prepared_patterns.match_kind = 'prefix'
+                and {{ begins_with('cleaned.clean_text', 'prepared_patterns.pattern_text') }}
+                then prepared_patterns.confidence
+            -- Cut short by a card network: all that is left is the beginning of the pattern.
+            when
+                length(cleaned.clean_text) >= 8
+                and {{ begins_with('prepared_patterns.pattern_text', 'cleaned.clean_text') }}
+                then prepared_patterns.confidence - 0.15
+        end as confidence
+    from cleaned
+    inner join prepared_patterns
+        on substr(cleaned.clean_text || '  ', 1, 3) = substr(prepared_patterns.pattern_text || '  ', 1, 3)
+    where prepared_patterns.match_kind in ('start', 'prefix')
+),
+
+words as (
+    select
+        cleaned.descriptor_id,
+        cleaned.direction,
+        {{ each_part('cleaned.clean_text', ' ') }} as word
+    from cleaned
+),
+
+word_matches as (
+    select
+        words.descriptor_id,
+        prepared_patterns.rule_id,
+        prepared_patterns.merchant_id,
+        prepared_patterns.pattern_length,
+        true as is_whole,
+        prepared_patterns.confidence
+    from words
+    inner join prepared_patterns on words.word = prepared_patterns.pattern_text
+    where prepared_patterns.match_kind = 'word'
+),
+
+merchant_matches as (
+    select * from start_matches
+    where confidence is not null
+    union all
+    select * from word_matches
+),
+
+best_merchants as (
+    select
+        *,
+        row_number() over (
+            partition by descriptor_id
+            order by is_whole desc, pattern_length desc, confidence desc, rule_id
+        ) as match_rank
+    from merchant_matches
+),
+
+entry_matches as (
+    select
+        cleaned.descriptor_id,
+        entry_rules.rule_id,
+        entry_rules.category_id,
+        entry_rules.confidence,
+        entry_rules.outranks_merchant,
+        row_number() over (
+            partition by cleaned.descriptor_id
+            order by entry_rules.confidence desc, entry_rules.rule_id
+        ) as match_rank
+    from cleaned
+    inner join entry_rules
+        on
+            (entry_rules.direction is null or cleaned.direction = entry_rules.direction)
+            and (entry_rules.entry_class is null or cleaned.entry_class = entry_rules.entry_class)
+            and (
+                entry_rules.entry_start is null
+                or {{ begins_with('cleaned.entry_text', 'entry_rules.entry_start') }}
+            )
+            and (
+                entry_rules.company_start is null
+                or {{ begins_with('cleaned.party_text', 'entry_rules.company_start') }}
+            )
+    where cleaned.channel_kind = 'ach'
+),
+
+-- Money that comes in says nothing of what a member spends: words count for debits alone.
+sensitive_words as (
+    select distinct words.descriptor_id
+    from words
+    inner join forbidden_words on words.word = forbidden_words.word
+    where words.direction = 'debit'
+),
+
+decided as (
+    select
+        cleaned.*,
+        best_merchants.merchant_id as matched_merchant_id,
+        merchants.category_id as merchant_category_id,
+        case
+            when forbidden_mccs.mcc is not null then 'sensitive_mcc'
+            when sensitive_words.descriptor_id is not null then 'sensitive_word'
+            -- Wages, benefits and taxes are told by the entry, whoever the originator is.
+            when entry_matches.outranks_merchant then entry_matches.rule_id
+            when best_merchants.rule_id is not null then best_merchants.rule_id
+            when entry_matches.rule_id is not null then entry_matches.rule_id
+            when mcc_categories.mcc is not null then 'mcc'
+            when cleaned.channel_kind not in ('card', 'ach', 'bill_pay') then 'channel'
+            else 'none'
+        end as matched_rule_id,
+        best_merchants.rule_id as merchant_rule_id,
+        best_merchants.confidence as merchant_confidence,
+        entry_matches.rule_id as entry_rule_id,
+        entry_matches.category_id as entry_category_id,
+        entry_matches.confidence as entry_confidence,
+        mcc_categories.category_id as mcc_category_id
+    from cleaned
+    left join best_merchants
+        on cleaned.descriptor_id = best_merchants.descriptor_id and best_merchants.match_rank = 1
+    left join merchants on best_merchants.merchant_id = merchants.merchant_id
+    left join entry_matches
+        on cleaned.descriptor_id = entry_matches.descriptor_id and entry_matches.match_rank = 1
+    left join mcc_categories on cleaned.mcc = mcc_categories.mcc
+    left join forbidden_mccs on cleaned.mcc = forbidden_mccs.mcc
+    left join sensitive_words on cleaned.descriptor_id = sensitive_words.descriptor_id
+),
+
+categorised as (
+    select
+        *,
+        case
+            when matched_rule_id in ('sensitive_mcc', 'sensitive_word') then 'withheld'
+            when matched_rule_id = merchant_rule_id then merchant_category_id
+            when matched_rule_id = entry_rule_id then entry_category_id
+            when matched_rule_id = 'mcc' then mcc_category_id
+            when channel_kind = 'p2p' then 'person_to_person'
+            when channel_kind = 'internal' then 'internal_transfers'
+            when channel_kind = 'atm' then 'cash'
+            when channel_kind = 'check' then 'checks'
+            when channel_kind = 'branch' then 'branch_services'
+            else 'unknown'
+        end as category_id,
+        case
+            when matched_rule_id = merchant_rule_id then merchant_confidence
+            when matched_rule_id = entry_rule_id then entry_confidence
+            when matched_rule_id = 'mcc' then 0.70
+            when matched_rule_id = 'none' then 0.00
+            else 1.00
+        end as confidence
+    from decided
+),
+
+kept as (
+    select
+        descriptor_id,
+        channel_kind,
+        direction,
+        category_id,
+        matched_rule_id,
+        cast(confidence as decimal(4, 2)) as confidence,
+        case when category_id <> 'withheld' then mcc end as mcc,
+        case when category_id <> 'withheld' then party_text end as party_text,
+        case when category_id <> 'withheld' then entry_text end as entry_text,
+        case when category_id <> 'withheld' then clean_text end as clean_text,
+        case when matched_rule_id = merchant_rule_id then matched_merchant_id end as merchant_id
+    from categorised
+),
+
+final as (
+    select
+        kept.descriptor_id,
+        kept.channel_kind,
+        kept.direction,
+        kept.mcc,
+        kept.party_text,
+        kept.entry_text,
+        kept.clean_text,
+        kept.merchant_id,
+        kept.category_id,
+        categories.competitor_product,
+        kept.confidence,
+        kept.matched_rule_id,
+        kept.direction
+        || '|' || kept.category_id
+        || '|' || coalesce(kept.merchant_id, '')
+        || '|' || coalesce(kept.mcc, '')
+        || '|' || cast(kept.confidence as string) as spend_class_id,
+        rules.rules_checksum
+    from kept
+    inner join categories on kept.category_id = categories.category_id
+    cross join rules
+)
+
+select * from final

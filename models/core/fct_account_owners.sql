@@ -1,0 +1,22 @@
+with
+
+snapshots as (
+    select * from {{ ref('stg_alkami__account_snapshots') }}
+    where account_id is not null
+),
+
+latest as (
+    select max(business_date) as snapshot_date
+    from snapshots
+),
+
+final as (
+    select
+        snapshots.account_id,
+        snapshots.member_id,
+        snapshots.ownership_role
+    from snapshots
+    inner join latest on snapshots.business_date = latest.snapshot_date
+)
+
+select * from final

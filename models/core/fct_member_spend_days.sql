@@ -1,0 +1,34 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    full_refresh=rebuilds_past(),
+    pre_hook="{{ forget_changed_days(
+        ref('fct_transactions'), 'transaction_date', 'row_checksum', 'row_checksum',
+        'is_posted and net_amount > 0'
+    ) }}",
+) }}
+
+with
+
+transactions as (
+    select * from {{ ref('fct_transactions') }}
+    where
+        is_posted
+        and net_amount > 0
+        {{ only_missing_days('transaction_date') }}
+),
+
+final as (
+    select
+        member_id,
+        transaction_date,
+        spend_class_id,
+        count(*) as transaction_count,
+        cast(sum(net_amount) as decimal(18, 2)) as net_amount,
+        cast(sum(row_checksum) as decimal(38, 0)) as row_checksum
+    from transactions
+    group by member_id, transaction_date, spend_class_id
+)
+
+select * from final

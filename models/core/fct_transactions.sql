@@ -1,0 +1,67 @@
+{{ config(materialized='view') }}
+
+with
+
+transactions as (
+    select * from {{ ref('stg_alkami__transactions') }}
+    where transaction_date <= {{ as_of_date() }}
+),
+
+descriptors as (
+    select * from {{ ref('dim_merchant_descriptors') }}
+),
+
+-- Several reversals of one transaction never take back more than it moved.
+reversals as (
+    select
+        reversal_of_transaction_id as transaction_id,
+        sum(amount) as reversed_amount
+    from transactions
+    where reversal_of_transaction_id is not null and is_posted
+    group by reversal_of_transaction_id
+),
+
+netted as (
+    select
+        transactions.*,
+        transactions.reversal_of_transaction_id is not null as is_reversal,
+        least(coalesce(reversals.reversed_amount, 0), transactions.amount) as reversed_amount
+    from transactions
+    left join reversals on transactions.transaction_id = reversals.transaction_id
+),
+
+final as (
+    select
+        netted.transaction_id,
+        netted.member_id,
+        netted.account_id,
+        netted.authorized_at,
+        netted.transaction_date,
+        netted.is_posted,
+        netted.is_reversal,
+        netted.reversal_of_transaction_id,
+        netted.direction,
+        netted.channel,
+        netted.amount,
+        cast(netted.reversed_amount as decimal(18, 2)) as reversed_amount,
+        cast(
+            case when netted.is_reversal then 0 else netted.amount - netted.reversed_amount end
+            as decimal(18, 2)
+        ) as net_amount,
+        cast(
+            case when netted.direction = 'credit' then netted.amount else -netted.amount end
+            as decimal(18, 2)
+        ) as signed_amount,
+        descriptors.merchant_id,
+        descriptors.category_id,
+        descriptors.competitor_product,
+        descriptors.mcc,
+        descriptors.confidence as merchant_confidence,
+        descriptors.spend_class_id,
+        {{ row_checksum(['netted.row_checksum', 'netted.reversed_amount', 'descriptors.spend_class_id']) }}
+            as row_checksum
+    from netted
+    inner join descriptors on netted.descriptor_id = descriptors.descriptor_id
+)
+
+select * from final

@@ -1,0 +1,36 @@
+with
+
+digital_days as (
+    select * from {{ ref('fct_digital_daily') }}
+),
+
+logins as (
+    select
+        member_id,
+        sum(login_count) as login_count,
+        min(activity_date) as first_seen,
+        max(activity_date) as last_seen
+    from digital_days
+    where login_count > 0
+    group by member_id
+),
+
+-- Once a habit, now gone: three logins at least, and none for 45 days.
+final as (
+    select
+        member_id,
+        'behaviour__dormant_digital' as kli_id,
+        cast(login_count as bigint) as evidence_count,
+        cast(null as decimal(18, 2)) as evidence_amount,
+        first_seen,
+        last_seen,
+        cast(1.00 as decimal(4, 2)) as confidence,
+        cast(login_count as string) || ' logins until ' || cast(last_seen as string)
+        || ', none since' as rationale
+    from logins
+    where
+        login_count >= 3
+        and last_seen <= {{ days_before(as_of_date(), 45) }}
+)
+
+select * from final

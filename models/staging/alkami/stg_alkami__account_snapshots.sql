@@ -1,0 +1,61 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    full_refresh=rebuilds_past(),
+    pre_hook="{{ forget_stale_snapshots() }}",
+) }}
+
+with
+
+kept as (
+    {{ kept_snapshots() }}
+),
+
+source as (
+    select * from {{ source('raw', 'account_snapshot') }}
+    where
+        business_date in (select kept.business_date from kept)
+        {{ only_missing_days('business_date') }}
+),
+
+-- A corrected row of the same day replaces the earlier one.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by business_date, member_id, account_id
+            order by loaded_at desc, load_id desc, line_number desc
+        ) as arrival_rank
+    from source
+),
+
+final as (
+    select
+        business_date,
+        member_id,
+        member_type,
+        member_status,
+        member_since_date,
+        cast(birth_year as integer) as birth_year,
+        is_minor,
+        is_employee,
+        home_zip,
+        branch_code,
+        account_id,
+        product_code,
+        product_type,
+        ownership_role,
+        opened_date,
+        closed_date,
+        account_status,
+        cast(current_balance as decimal(18, 2)) as current_balance_amount,
+        cast(available_balance as decimal(18, 2)) as available_balance_amount,
+        cast(credit_limit as decimal(18, 2)) as credit_limit_amount,
+        interest_rate as interest_rate_ratio,
+        load_id
+    from ranked
+    where arrival_rank = 1
+)
+
+select * from final

@@ -1,0 +1,8 @@
+{% snapshot snap_dict_klis %}
+
+{{ config(unique_key='kli_id', strategy='check', check_cols='all', hard_deletes='invalidate') }}
+
+-- Dated by the close of the as-of day: {{ ref('as_of') }}
+select * from {{ ref('dict_klis') }}
+
+{% endsnapshot %}

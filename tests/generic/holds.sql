@@ -1,0 +1,61 @@
+{#- Several promises of one model, checked in one query. Each broken promise is one row.
+
+    key: columns that are never null and unique together.
+    words: for each column, the values that it may have; null is none of them and allowed.
+    conditions: for each name, an expression that no row makes false. -#}
+{% test holds(model, key=[], words={}, conditions={}) %}
+
+{%- set promises = {} -%}
+{%- for column, values in words.items() -%}
+    {%- set listed = [] -%}
+    {%- for value in values -%}{%- do listed.append(quoted(value)) -%}{%- endfor -%}
+    {%- do promises.update({'words of ' ~ column: column ~ ' in (' ~ listed | join(', ') ~ ')'}) -%}
+{%- endfor -%}
+{%- do promises.update(conditions) %}
+
+with
+
+checked as (
+    select * from {{ model }}
+),
+
+counted as (
+    select
+        count(*) as row_count
+        {%- for name, condition in promises.items() %},
+        sum(case when not ({{ condition }}) then 1 else 0 end) as broken_{{ loop.index }}
+        {%- endfor %}
+    from checked
+),
+
+{% if key -%}
+clashes as (
+    select {{ key | join(', ') }}
+    from checked
+    group by {{ key | join(', ') }}
+    having count(*) > 1 {% for column in key %}or {{ column }} is null {% endfor %}
+),
+
+{% endif -%}
+broken as (
+    {% if key -%}
+    select
+        'key {{ key | join(', ') }}' as promise,
+        count(*) as broken_count
+    from clashes
+    {% endif -%}
+    {%- for name in promises %}
+    {%- if key or not loop.first %}
+    union all
+    {%- endif %}
+    select
+        {{ quoted(name) }} as promise,
+        broken_{{ loop.index }} as broken_count
+    from counted
+    {%- endfor %}
+)
+
+select * from broken
+where broken_count > 0
+
+{% endtest %}
