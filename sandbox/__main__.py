@@ -1,20 +1,29 @@
-"""`python -m sandbox`: the outside world, simulated."""
+"""`python -m sandbox`: the outside world on the command line."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+
 import typer
 
-from sandbox.destinations.command import serve
+from sandbox.feeds import command
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="The outside world, simulated: Alkami's feeds and the destinations' strict doubles.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+app.command("feeds", epilog=command.EXAMPLE)(command.feeds)
 
 
-@app.callback()
-def sandbox() -> None:
-    """Simulate the outside world: feeds that arrive, destinations that receive."""
+def register_serve() -> None:
+    """Add `serve` if the destinations' doubles are there; they bring their own options."""
+    if importlib.util.find_spec("sandbox.destinations.command") is not None:
+        doubles = importlib.import_module("sandbox.destinations.command")
+        app.command("serve")(doubles.serve)
 
-
-app.command("serve")(serve)
 
 if __name__ == "__main__":
+    register_serve()
     app()
