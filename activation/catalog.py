@@ -95,6 +95,20 @@ def read_catalog(target: Path) -> Catalog:
     )
 
 
+def segment_pairs(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return every segment of a manifest with each destination that it allows, sorted.
+
+    Raises:
+        ConfigurationError: A segment's facts are wrong.
+    """
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    return sorted(
+        (segment_id, destination_id)
+        for segment_id, segment in _segments(models)
+        for destination_id in segment.facts.destinations
+    )
+
+
 def _segments(models: list[dict[str, Any]]) -> list[tuple[str, Segment]]:
     found = []
     for model in models:

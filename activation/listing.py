@@ -13,7 +13,7 @@ from activation.approvals.folder import list_decisions, list_requests
 from activation.context import Context
 from activation.delivery.tables import runs
 from activation.governance.register import read_register
-from activation.plan.document import DOCUMENT, Plan, read_plan
+from activation.plan.index import all_plans
 from activation.publication import open_current
 from tellerline.errors import RunStoppedError
 
@@ -41,13 +41,6 @@ def list_pairs(context: Context) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def list_plans(context: Context) -> list[Plan]:
-    """Return every kept plan, oldest first."""
-    folders = [path.parent for path in context.settings.plans.glob(f"[0-9a-f]*/{DOCUMENT}")]
-    plans = [read_plan(context.settings, folder.name) for folder in folders]
-    return sorted(plans, key=lambda plan: (str(plan.document["created_at"]), plan.sha256))
 
 
 def list_runs(context: Context) -> list[dict[str, Any]]:
@@ -118,7 +111,7 @@ def catalogue(context: Context) -> dict[str, Any]:
                 "refusals": len(plan.document["refusals"]),
                 "segment": plan.segment_id,
             }
-            for plan in list_plans(context)
+            for plan in all_plans(context.settings, context.state)
         ],
         "requests": list_approvals(context),
         "runs": list_runs(context),

@@ -14,8 +14,8 @@ from activation.context import Context
 from activation.delivery.run import find_run
 from activation.ledger.log_keys import load_verifier
 from activation.ledger.proofs import prove_record, verify_proof
-from activation.listing import list_plans
 from activation.plan.document import Plan
+from activation.plan.index import all_plans
 from activation.publication import Publication, open_current
 from tellerline.consent_journal import ConsentJournal
 from tellerline.errors import TellerlineError
@@ -64,7 +64,7 @@ def trace_member(
             "segments": _segments(connection, publication, member_id),
             "story": [
                 chapter
-                for plan in list_plans(context)
+                for plan in all_plans(context.settings, context.state)
                 if not segment_id or plan.segment_id == segment_id
                 if (chapter := _chapter(context, connection, plan, member_id))
                 if not run_id or chapter["run"] == run_id

@@ -1,39 +1,58 @@
-"""The live journal of consent changes: ingestion appends, activation reads before every batch.
+"""The live consent journal: consent changes as they were accepted, before dbt has seen them.
 
-One Parquet file for each received file, and `INDEX` with a line of canonical JSON for each. A file
-counts from the moment its line is there; files without a line are leftovers. Columns of the files:
-consent_event_id, member_id, channel, purpose, action, effective_at, recorded_at, source,
-text_version, file_sha256, line_number.
+A folder of immutable Parquet files and an INDEX that alone says which of them count. Whoever sends
+reads it at the last moment, so that a withdrawal holds from the minute it was taken in.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tellerline.canonical import canonical_json, parse_canonical
 from tellerline.clock import Clock, timestamp
-from tellerline.durable import append_line, make_folder, sync_file, sync_folder
+from tellerline.durable import PRIVATE_FILE, make_folder, replace_file, sync_file, sync_folder
 from tellerline.errors import IntegrityError
 
 INDEX = "INDEX"
-BLOCK_BYTES = 1 << 20
+COLUMNS = (
+    "consent_event_id",
+    "member_id",
+    "channel",
+    "purpose",
+    "action",
+    "effective_at",
+    "recorded_at",
+    "source",
+    "text_version",
+    "file_sha256",
+    "line_number",
+)
+_LOCK = ".lock"
+_READ_BYTES = 1 << 20
+_KEYS = {"appended_at", "file", "file_sha256_of_parquet", "rows", "source_sha256"}
 
 
 @dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One appended file.
+class Entry:
+    """One file of the journal.
 
     Args:
-        appended_at: When it was appended, ISO 8601.
-        path: The Parquet file, its bytes checked.
-        rows: How many changes it holds; 0 says that the feed was heard and nothing changed.
-        source_sha256: The received file that it was made from.
+        appended_at: When, as ISO 8601 in UTC.
+        path: The Parquet file, with `COLUMNS`.
+        parquet_sha256: Its hash.
+        rows: How many changes it holds.
+        source_sha256: The received file that they came from.
     """
 
     appended_at: str
     path: Path
+    parquet_sha256: str
     rows: int
     source_sha256: str
 
@@ -42,90 +61,111 @@ class ConsentJournal:
     """The journal in one folder.
 
     Args:
-        folder: Where it is; made by the first append.
+        folder: Where it is; made when the first file is appended.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._index = folder / INDEX
-        self._checked: dict[str, str] = {}
+        self.folder = folder
 
-    def append(self, parquet: Path, source_sha256: str, rows: int, clock: Clock) -> None:
-        """Let a Parquet file, written in the journal's folder, count from now on.
+    def append(self, parquet: Path, file_sha256: str, rows: int, clock: Clock) -> Entry:
+        """Take over a Parquet file, durably. A source that is in the journal already has no effect.
 
-        Doing it again for the same received file changes nothing.
-
-        Raises:
-            IntegrityError: The journal is damaged.
-        """
-        make_folder(self._folder)
-        if source_sha256 in {entry.source_sha256 for entry in self.entries()}:
-            return
-        sync_file(parquet)
-        sync_folder(self._folder)
-        line = canonical_json(
-            {
-                "appended_at": timestamp(clock.now()),
-                "file": parquet.name,
-                "rows": rows,
-                "sha256": _sha256(parquet),
-                "source_sha256": source_sha256,
-            }
-        )
-        append_line(self._index, line)
-
-    def entries(self) -> list[JournalEntry]:
-        """Return every file that counts, oldest first, after checking its bytes.
-
-        A last line without an end is one that a process died over: it does not count.
+        Args:
+            parquet: A finished file in the same file system; it is moved.
+            file_sha256: The received file that the changes came from.
+            rows: How many changes it holds.
+            clock: Tells when.
 
         Raises:
-            IntegrityError: A line or a file was changed.
+            IntegrityError: The INDEX is damaged.
         """
-        if not self._index.exists():
-            return []
-        *lines, _ = self._index.read_bytes().split(b"\n")
-        return [self._entry(number, line) for number, line in enumerate(lines, 1)]
-
-    def signature(self) -> tuple[int, int]:
-        """Return something that changes with every append; costs one system call."""
-        try:
-            status = self._index.stat()
-        except FileNotFoundError:
-            return (0, 0)
-        return (status.st_size, status.st_mtime_ns)
-
-    def _entry(self, number: int, line: bytes) -> JournalEntry:
-        subject = f"{self._index}, line {number}"
-        document = parse_canonical(line, subject)
-        try:
-            name, sha256 = str(document["file"]), str(document["sha256"])
-            entry = JournalEntry(
-                str(document["appended_at"]),
-                self._folder / Path(name).name,
-                int(document["rows"]),
-                str(document["source_sha256"]),
+        make_folder(self.folder, mode=0o700)
+        with self._locked():
+            lines = self._lines()
+            for entry in self._parsed(lines):
+                if entry.source_sha256 == file_sha256:
+                    parquet.unlink()
+                    return entry
+            digest = _sha256(parquet)
+            path = self.folder / f"{file_sha256}.parquet"
+            parquet.chmod(PRIVATE_FILE)
+            sync_file(parquet)
+            parquet.rename(path)
+            sync_folder(self.folder)
+            appended_at = timestamp(clock.now())
+            line = canonical_json(
+                {
+                    "appended_at": appended_at,
+                    "file": path.name,
+                    "file_sha256_of_parquet": digest,
+                    "rows": rows,
+                    "source_sha256": file_sha256,
+                }
             )
-        except (KeyError, TypeError, ValueError):
-            raise IntegrityError(subject, "is no entry of the consent journal.") from None
-        # Files never change, so one check a process is enough.
-        if self._checked.get(name) != sha256:
-            if _sha256(entry.path) != sha256:
+            whole = b"".join(known + b"\n" for known in [*lines, line])
+            replace_file(self.folder / INDEX, whole, PRIVATE_FILE)
+        return Entry(appended_at, path, digest, rows, file_sha256)
+
+    def entries(self) -> list[Entry]:
+        """Return the files that count, oldest first, each proved to be as it was appended.
+
+        Raises:
+            IntegrityError: A file is missing or has other bytes, or the INDEX is damaged; the error
+                names the file.
+        """
+        entries = self._parsed(self._lines())
+        for entry in entries:
+            if not entry.path.is_file():
+                raise IntegrityError(str(entry.path), "is missing from the consent journal.")
+            if _sha256(entry.path) != entry.parquet_sha256:
                 raise IntegrityError(
                     str(entry.path),
-                    "has other bytes than the journal says.",
-                    "Nothing is sent. Treat it as an incident; ingest the consent feed anew.",
+                    "has other bytes than the consent journal says.",
+                    "Nothing may be sent until it is restored.",
                 )
-            self._checked[name] = sha256
-        return entry
+        return entries
+
+    def _lines(self) -> list[bytes]:
+        index = self.folder / INDEX
+        data = index.read_bytes() if index.exists() else b""
+        if data and not data.endswith(b"\n"):
+            raise IntegrityError(str(index), "is cut off.")
+        return data.splitlines()
+
+    def _parsed(self, lines: list[bytes]) -> list[Entry]:
+        subject = str(self.folder / INDEX)
+        entries = []
+        for number, line in enumerate(lines, start=1):
+            value = parse_canonical(line, f"{subject}, line {number}")
+            if not isinstance(value, dict) or set(value) != _KEYS:
+                raise IntegrityError(f"{subject}, line {number}", "is no entry of the journal.")
+            if Path(value["file"]).name != value["file"]:
+                raise IntegrityError(f"{subject}, line {number}", "names a file elsewhere.")
+            entries.append(
+                Entry(
+                    value["appended_at"],
+                    self.folder / value["file"],
+                    value["file_sha256_of_parquet"],
+                    value["rows"],
+                    value["source_sha256"],
+                )
+            )
+        return entries
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self.folder / _LOCK, flags, PRIVATE_FILE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(BLOCK_BYTES):
-                digest.update(block)
-    except FileNotFoundError:
-        return ""
+    with path.open("rb") as source:
+        while block := source.read(_READ_BYTES):
+            digest.update(block)
     return digest.hexdigest()

@@ -91,6 +91,10 @@ class PolicyRefusedError(RunStoppedError):
     exit_code = 3
 
 
+class ApprovalMissingError(PolicyRefusedError):
+    """Nobody has approved this yet: let someone other than its maker do so, then go on."""
+
+
 class PartialDeliveryError(TellerlineError):
     """Some rows were delivered, others were not: see the run, then run again."""
 

@@ -27,7 +27,7 @@ from activation.governance.people import Role, read_people
 from activation.governance.signatures import verify
 from activation.plan.document import Plan
 from tellerline.clock import parse_timestamp
-from tellerline.errors import IntegrityError, PolicyRefusedError
+from tellerline.errors import ApprovalMissingError, IntegrityError, PolicyRefusedError
 from tellerline.state import METADATA
 
 approval_uses = sa.Table(
@@ -82,7 +82,7 @@ def find_approval(context: Context, plan: Plan, run_id: str) -> Approval:
             )
         reasons.append(f"{request.request_id} {problem}")
     told = f" ({'; '.join(reasons[:3])})" if reasons else ""
-    raise PolicyRefusedError(
+    raise ApprovalMissingError(
         f"plan {plan.plan_id}",
         f"is not approved{told}.",
         f"Ask with `tellerline request {plan.plan_id}`, and let another person approve.",

@@ -11,10 +11,10 @@ from ingestion.pipeline import ingest as ingest_feeds
 from activation.catalog import read_catalog
 from activation.cli.console import progress_bar, say, show_json, show_table
 from activation.cli.options import AsJson
-from activation.cli.workplace import working
 from activation.installation import initialise
 from activation.lineage import describe_segments
 from activation.publisher import publish as publish_build
+from activation.workplace import working
 from ingestion.keys import create_member_key
 
 

@@ -18,9 +18,9 @@ from activation.cli.options import (
     RequestArgument,
     SegmentOption,
 )
-from activation.cli.workplace import working
 from activation.plan.document import Plan, read_plan
 from activation.plan.planner import make_plan
+from activation.workplace import working
 
 DEFAULT_DAYS = 7
 

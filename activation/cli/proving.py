@@ -11,7 +11,6 @@ import typer
 
 from activation.cli.console import progress_bar, say, show_json, show_table
 from activation.cli.options import AsJson
-from activation.cli.workplace import read_settings, working
 from activation.context import Context
 from activation.delivery.replay import replay_run
 from activation.forgetting import forget_member
@@ -20,6 +19,7 @@ from activation.ledger.notes import Verifier
 from activation.ledger.verify import verify_ledger
 from activation.listing import catalogue
 from activation.tracing import trace_member
+from activation.workplace import read_settings, working
 from ingestion.keys import member_key
 from tellerline.errors import IntegrityError, UsageError
 from tellerline.state import State

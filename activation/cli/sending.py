@@ -9,13 +9,13 @@ import typer
 
 from activation.cli.console import progress_bar, say, show_json, show_table
 from activation.cli.options import AsJson, DestinationOption, PlanArgument, SegmentOption
-from activation.cli.workplace import working
 from activation.delivery.run import apply_plan
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.sync import sync as sync_pair
 from activation.halting import halt_all, resume_all
 from activation.plan.document import read_plan
 from activation.reconciliation import reconcile_all
+from activation.workplace import working
 from tellerline.errors import PartialDeliveryError
 
 COLUMNS = (

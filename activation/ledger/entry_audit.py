@@ -45,7 +45,7 @@ class EntryAudit:
         try:
             value = parse_canonical(data, subject)
         except IntegrityError as error:
-            self._audit.report(error.subject, error.problem)
+            self._audit.report(subject, error.problem)
             return None
         fault = _fault(value, len(data))
         if fault:

@@ -105,12 +105,10 @@ class Sequencer:
         checkpoint, head, edge = boot.checkpoint, boot.head, boot.edge
         if checkpoint:
             head = self._finish(checkpoint, head, boot.previous_size)
-        else:
-            checkpoint, head = self._publish(signer, edge, head)
         while True:
             before = edge.size
             target = assign_indexes(self._state, before, MAX_ENTRIES_A_CHECKPOINT)
-            if target == before:
+            if checkpoint and target == before:
                 return checkpoint
             self._write_tiles(edge, target)
             checkpoint, head = self._publish(signer, edge, head, before)
@@ -136,7 +134,7 @@ class Sequencer:
         return path.parent
 
     def _publish(
-        self, signer: Signer, edge: Edge, head: Head | None, before: int = 0
+        self, signer: Signer, edge: Edge, head: Head | None, before: int
     ) -> tuple[Checkpoint, Head]:
         """Sign the tree of `edge`, put the checkpoint in place and return it: the commit point."""
         self._check_clock(head)

@@ -48,7 +48,8 @@ def parse_tile_name(name: str) -> tuple[int | str, int, int] | None:
     level = match["level"] if match["level"] == ENTRIES else int(match["level"])
     index = int(match["index"].replace("x", "").replace("/", ""))
     width = int(match["width"] or TILE_WIDTH)
-    return (level, index, width) if tile_name(level, index, width) == name else None
+    is_named_so = width <= TILE_WIDTH and tile_name(level, index, width) == name
+    return (level, index, width) if is_named_so else None
 
 
 def tile_widths(size: int) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ import duckdb
 
 from activation.context import Context
 from activation.plan.document import DOCUMENT, ROWS, Plan, plan_bytes
+from activation.plan.index import note_plan
 from activation.plan.judging import judge_question
 from activation.plan.question import Question, ask
 from activation.plan.waterfall import WaterfallInputs, run_waterfall
@@ -58,6 +59,7 @@ def make_plan(context: Context, segment_id: str, destination_id: str) -> Plan:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     with context.state.transaction() as connection_state:
+        note_plan(connection_state, plan)
         context.reporter.record(
             connection_state,
             "audience.planned",

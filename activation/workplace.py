@@ -1,0 +1,59 @@
+"""From the environment to a context: the edge of every command and of every Dagster step."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from activation.context import Context
+from activation.installation import LEDGER_KEY
+from activation.ledger.sequencer import Sequencer
+from activation.version import code_version
+from tellerline.clock import Clock, SystemClock
+from tellerline.errors import ConfigurationError
+from tellerline.outbox import Actor, Reporter
+from tellerline.settings import Settings
+from tellerline.state import State
+
+ACTOR_VARIABLE = "TELLERLINE_ACTOR"
+PROJECT_VARIABLE = "TELLERLINE_PROJECT"
+
+
+def read_settings() -> Settings:
+    """Return the settings of the current folder and environment.
+
+    Raises:
+        ConfigurationError: The folder is not a Tellerline project.
+    """
+    project = Path(os.environ.get(PROJECT_VARIABLE, ".")).resolve()
+    if not (project / "dbt_project.yml").is_file():
+        raise ConfigurationError(
+            str(project),
+            "is not a Tellerline project (no dbt_project.yml).",
+            f"Change into the checkout, or set {PROJECT_VARIABLE}.",
+        )
+    return Settings.from_environment(os.environ, project)
+
+
+@contextmanager
+def working(actor: Actor | None = None, clock: Clock | None = None) -> Iterator[Context]:
+    """Yield the context of an actor; in the end the ledger takes what was told.
+
+    Args:
+        actor: Who acts; by default the person of TELLERLINE_ACTOR, else of the operating system.
+        clock: What time it is; by default the machine's.
+    """
+    settings = read_settings()
+    now = clock or SystemClock()
+    actor = actor or Actor(os.environ.get(ACTOR_VARIABLE, f"os-user:{getpass.getuser()}"), "person")
+    with State(settings.state) as state:
+        reporter = Reporter(now, actor, code_version(settings.project))
+        context = Context(settings, state, reporter, now)
+        try:
+            yield context
+        finally:
+            if (settings.keys / LEDGER_KEY).exists():
+                Sequencer(settings, state, now).drain()
