@@ -62,8 +62,7 @@ class TreeAudit:
                     yield edge.size, entry
                 self._compare(edge.append(leaf, entry), ())
                 if edge.size in stops:
-                    leaves = edge.levels[0] if edge.levels else []
-                    self._compare(edge.partial_files(last_stop), leaves)
+                    self._compare(edge.partial_files(last_stop), edge.levels[0])
                     self._check_root(edge)
                     last_stop = edge.size
         if not self._checkpoint.size:
