@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,8 @@ from activation.acknowledged import read_acknowledged
 from activation.approvals.desk import approvals_folder
 from activation.approvals.folder import list_decisions, list_requests
 from activation.context import Context
-from activation.delivery.tables import runs
+from activation.delivery.finish import OUTCOMES_FILE
+from activation.delivery.tables import RunState, runs
 from activation.governance.register import read_register
 from activation.plan.index import all_plans
 from activation.publication import open_current
@@ -61,6 +63,18 @@ def list_runs(context: Context) -> list[dict[str, Any]]:
         }
         for row in found
     ]
+
+
+def list_outcome_files(context: Context) -> list[tuple[str, Path, str]]:
+    """Return (run id, Parquet file, its hash) of every finished run, oldest first."""
+    with context.state.reading() as connection:
+        found = connection.execute(
+            sa.select(runs.c.run_id, runs.c.outcomes_sha256)
+            .where(runs.c.state == RunState.FINISHED)
+            .order_by(runs.c.run_id)
+        ).all()
+    folder = context.settings.runs
+    return [(row.run_id, folder / row.run_id / OUTCOMES_FILE, row.outcomes_sha256) for row in found]
 
 
 def list_approvals(context: Context) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from activation.context import Context
+from activation.delivery.finish import OUTCOMES_FILE
 from activation.delivery.run import find_run
 from activation.ledger.log_keys import load_verifier
 from activation.ledger.proofs import prove_record, verify_proof
@@ -123,7 +124,7 @@ def _chapter(
 def _delivery(
     context: Context, connection: duckdb.DuckDBPyConnection, run_id: str, member_id: str
 ) -> dict[str, Any] | None:
-    path = context.settings.runs / run_id / "outcomes.parquet"
+    path = context.settings.runs / run_id / OUTCOMES_FILE
     rows = _rows(connection, _OUTCOME, [str(path), member_id]) if path.is_file() else []
     if not rows:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ COLUMNS = (
 )
 _LOCK = ".lock"
 _READ_BYTES = 1 << 20
-_KEYS = {"appended_at", "file", "file_sha256_of_parquet", "rows", "source_sha256"}
+_TEXTS = ("appended_at", "file", "file_sha256_of_parquet", "source_sha256")
+_FILE = re.compile(r"[0-9a-f]{64}\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,14 @@ class ConsentJournal:
                 )
         return entries
 
+    def signature(self) -> tuple[int, int]:
+        """Return something that changes with every append; costs one system call."""
+        try:
+            status = (self.folder / INDEX).stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (status.st_ino, status.st_mtime_ns)
+
     def _lines(self) -> list[bytes]:
         index = self.folder / INDEX
         data = index.read_bytes() if index.exists() else b""
@@ -137,10 +147,8 @@ class ConsentJournal:
         entries = []
         for number, line in enumerate(lines, start=1):
             value = parse_canonical(line, f"{subject}, line {number}")
-            if not isinstance(value, dict) or set(value) != _KEYS:
+            if not _is_entry(value):
                 raise IntegrityError(f"{subject}, line {number}", "is no entry of the journal.")
-            if Path(value["file"]).name != value["file"]:
-                raise IntegrityError(f"{subject}, line {number}", "names a file elsewhere.")
             entries.append(
                 Entry(
                     value["appended_at"],
@@ -161,6 +169,16 @@ class ConsentJournal:
             yield
         finally:
             os.close(descriptor)
+
+
+def _is_entry(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {*_TEXTS, "rows"}
+        and all(isinstance(value[name], str) for name in _TEXTS)
+        and isinstance(value["rows"], int)
+        and _FILE.fullmatch(value["file"]) is not None
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from ingestion.outcomes import load_outcomes
 from ingestion.pipeline import ingest as ingest_feeds
 
 from activation.catalog import read_catalog
@@ -13,6 +14,7 @@ from activation.cli.console import progress_bar, say, show_json, show_table
 from activation.cli.options import AsJson
 from activation.installation import initialise
 from activation.lineage import describe_segments
+from activation.listing import list_outcome_files
 from activation.publisher import publish as publish_build
 from activation.workplace import working
 from ingestion.keys import create_member_key
@@ -67,6 +69,7 @@ def ingest(
             release=frozenset(release or ()),
             progress=lambda _: bar.advance(1),
         )
+        load_outcomes(context.settings, list_outcome_files(context))
     if as_json:
         show_json(report.to_document())
     else:

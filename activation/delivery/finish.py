@@ -42,6 +42,7 @@ from tellerline.clock import timestamp
 from tellerline.durable import make_folder, sync_file, sync_folder
 from tellerline.errors import RetryableError
 
+OUTCOMES_FILE = "outcomes.parquet"
 # A list's size may lag behind its members for a while.
 COUNT_ATTEMPTS = 40
 COUNT_PAUSE_SECONDS = 0.25
@@ -87,6 +88,7 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
                 state=RunState.FINISHED,
                 finished_at=timestamp(now),
                 summary=json.dumps(summary.to_document()),
+                outcomes_sha256=outcomes,
             )
         )
         if records is not None:
@@ -147,7 +149,7 @@ def _write_acknowledged(finish: Finish, at: str) -> Acknowledged:
 def _write_outcomes(finish: Finish, at: str) -> str:
     folder = finish.context.settings.runs / finish.run_id
     make_folder(folder)
-    path = folder / "outcomes.parquet"
+    path = folder / OUTCOMES_FILE
     facts = {
         "run_id": finish.run_id,
         "segment_id": finish.plan.segment_id,

@@ -37,6 +37,7 @@ runs = sa.Table(
     sa.Column("started_at", sa.String(24), nullable=False),
     sa.Column("finished_at", sa.String(24), nullable=False, default=""),
     sa.Column("summary", sa.Text, nullable=False, default=""),
+    sa.Column("outcomes_sha256", sa.String(64), nullable=False, default=""),
 )
 
 batches = sa.Table(

@@ -232,9 +232,10 @@ def _queries(audience: str, attributes: str) -> dict[str, str]:
 
 
 def append_consents(installation: Installation, name: str, query: str) -> None:
-    """Append the rows of `query` (member number n, channel, action, effective_at) to the journal."""
+    """Append the rows of `query`: member number n, channel, action, effective_at."""
     folder = installation.settings.consent_journal
     folder.mkdir(parents=True, exist_ok=True)
+    source = hashlib.sha256(name.encode()).hexdigest()
     path = folder / f"{name}.parquet"
     with duckdb.connect() as connection:
         connection.execute(
@@ -245,7 +246,7 @@ def append_consents(installation: Installation, name: str, query: str) -> None:
             f"to '{path}' (format parquet)"
         )
         row = connection.execute(f"select count(*) from '{path}'").fetchone()
-    ConsentJournal(folder).append(path, name, row[0], installation.clock)
+    ConsentJournal(folder).append(path, source, row[0], installation.clock)
 
 
 def grant_all(installation: Installation, members: int) -> None:
