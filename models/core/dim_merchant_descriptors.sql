@@ -24,8 +24,12 @@ prefixes as (
     select * from {{ ref('merchant_prefixes') }}
 ),
 
+-- An empty cell of a seed is no value, however the seed was read.
 categories as (
-    select * from {{ ref('merchant_categories') }}
+    select
+        category_id,
+        nullif(competitor_product, '') as competitor_product
+    from {{ ref('merchant_categories') }}
 ),
 
 mcc_categories as (
@@ -33,7 +37,16 @@ mcc_categories as (
 ),
 
 entry_rules as (
-    select * from {{ ref('ach_entry_rules') }}
+    select
+        rule_id,
+        nullif(direction, '') as direction,
+        nullif(entry_class, '') as entry_class,
+        nullif(entry_start, '') as entry_start,
+        nullif(company_start, '') as company_start,
+        category_id,
+        confidence,
+        outranks_merchant
+    from {{ ref('ach_entry_rules') }}
 ),
 
 forbidden_mccs as (
@@ -285,8 +298,9 @@ kept as (
         channel_kind,
         direction,
         category_id,
-        matched_rule_id,
-        cast(confidence as decimal(4, 2)) as confidence,
+        case when category_id <> 'withheld' then matched_rule_id else 'withheld' end as matched_rule_id,
+        cast(case when category_id <> 'withheld' then confidence else 1 end as decimal(4, 2))
+            as confidence,
         case when category_id <> 'withheld' then mcc end as mcc,
         case when category_id <> 'withheld' then party_text end as party_text,
         case when category_id <> 'withheld' then entry_text end as entry_text,

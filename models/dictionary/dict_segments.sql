@@ -5,7 +5,7 @@
         quoted(segment.segment_id),
         quoted(facts.version),
         quoted_line(facts.title),
-        quoted_line(segment.node.description),
+        quoted_line(segment.node.description.split('\n\n')[0]),
         quoted(facts.owner),
         quoted(facts.purpose),
         quoted(facts.goal_kli),
