@@ -77,7 +77,7 @@ def register(stage: Stage, household: list[Member]) -> None:
         if member.is_canary:
             contact = _canary(stage, own, contact)
         family.append(contact)
-        if member.is_member:
+        if member.is_member and member.joined < stage.calendar.days:
             _write(stage, own, member, member.joined, contact)
             _changes(stage, member, contact)
 
@@ -93,11 +93,12 @@ def _changes(stage: Stage, member: Member, contact: Contact) -> None:
         later.append((member.life["marriage"] + 10, "surname"))
     later += [(day, "home") for day, _, _ in member.moves]
     for day, what in sorted(later):
+        if day >= stage.calendar.days:
+            return
         draws = stage.streams.of(f"contact change {what}", member.key)
         contact = _changed(stage, draws, member, contact, what)
         _write(stage, draws, member, day, contact)
-        if day < stage.calendar.days:
-            member.truth.setdefault("contact_changes", []).append([what, stage.calendar.text(day)])
+        member.truth.setdefault("contact_changes", []).append([what, stage.calendar.text(day)])
 
 
 def _changed(
@@ -221,11 +222,10 @@ def _write(stage: Stage, stream: random.Random, member: Member, day: int, contac
         f"{contact.email},{contact.phone},{quote(contact.street)},{place.city.title()},"
         f"{place.state},{contact.postal_code}\n",
     )
-    if day < stage.calendar.days:
-        member.truth["contact"] = {
-            "first_name": contact.given,
-            "last_name": contact.surname,
-            "email": contact.email,
-            "phone": contact.phone,
-            "street_address": contact.street,
-        }
+    member.truth["contact"] = {
+        "first_name": contact.given,
+        "last_name": contact.surname,
+        "email": contact.email,
+        "phone": contact.phone,
+        "street_address": contact.street,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from sandbox.feeds.descriptors import ach_text
 from sandbox.feeds.holdings import pick_deposit
@@ -12,7 +13,7 @@ from sandbox.feeds.life import age_of
 from sandbox.feeds.members import Member
 from sandbox.feeds.plan import NEVER
 from sandbox.feeds.stage import Stage
-from sandbox.feeds.streams import days_of, pick, pick_popular, pick_weighted
+from sandbox.feeds.streams import Streams, days_of, pick, pick_popular, pick_weighted
 from sandbox.feeds.transactions import Pocket, Text
 from sandbox.feeds.world import Source
 
@@ -48,6 +49,8 @@ def earn(stage: Stage, member: Member) -> None:
         return
     for number, stint in enumerate(_stints(stage, stream, member)):
         member.truth.setdefault("income", []).append(_truth(stage, stint))
+        if stint.begin >= stage.calendar.days:
+            continue
         # A stream for each: how long one is read must not move what the next one says.
         pays = stage.streams.of("pay", member.key, number)
         if stint.where == "here":
@@ -93,10 +96,8 @@ def _job(
     if member.is_employee:
         name, company = world.own_employer
     entry = world.late_entries.get(company, world.current_entry)
-    # One originator pays all on the same days.
-    habits = stage.streams.of(f"originator {company}")
-    cadence = pick_weighted(habits, CADENCES)
-    year_dollars = 47_000 * 2.718 ** stream.gauss(0, 0.45)
+    cadence, anchor = _habits(stage.plan.seed, company)
+    year_dollars = 58_000 * 2.718 ** stream.gauss(0, 0.45)
     if not where:
         draw = stream.random()
         if member.is_primary:
@@ -106,7 +107,7 @@ def _job(
     return Stint(
         source=Source(name, company, entry),
         cadence=cadence,
-        anchor=int(habits.random() * 14),
+        anchor=anchor,
         cents=round(100 * 0.77 * year_dollars / PERIODS[cadence]),
         spread=0.0 if stream.random() < 0.6 else 0.06,
         begin=begin,
@@ -114,6 +115,13 @@ def _job(
         meaning="wages",
         where=where,
     )
+
+
+@cache
+def _habits(seed: int, company: str) -> tuple[str, int]:
+    """Return the cadence and the anchor of an originator, who pays all on the same days."""
+    stream = Streams(seed).of(f"originator {company}")
+    return pick_weighted(stream, CADENCES), int(stream.random() * 14)
 
 
 def _benefit(stage: Stage, kind: str, cadence: str, begin: int, days: int) -> Stint:
@@ -214,7 +222,7 @@ def _transfer_in(stage: Stage, stream: random.Random, pocket: Pocket, stint: Sti
             paid_on.append(stage.calendar.iso[day])
     pocket.member.truth["income"][-1] |= {
         "institution": institution.name,
-        "company": institution.company,
+        "transfer_company": institution.company,
         "transfer_amount": cents / 100,
         "transferred_on": paid_on,
     }

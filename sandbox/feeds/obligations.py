@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.feeds.days import Month
 from sandbox.feeds.descriptors import ach_text, bill_pay_text
 from sandbox.feeds.life import age_of
 from sandbox.feeds.members import Account, Member
@@ -57,6 +58,7 @@ class Obligation:
     begin: int
     end: int
     loan: Account | None = None
+    paid_on: list[str] = field(default_factory=list)
 
 
 def oblige(stage: Stage, member: Member, partner: Member | None) -> None:
@@ -75,39 +77,40 @@ def oblige(stage: Stage, member: Member, partner: Member | None) -> None:
             found += _utilities(stage, stream, member)
         found += _held_elsewhere(stage, stream, member)
         found += _subscriptions(stage, stream, member)
+    # Newcomers bring their bills along after a few weeks.
+    earliest = member.begin + 20 if member.begin else 0
+    for obligation in found:
+        obligation.begin = max(obligation.begin, earliest)
+    payments = stage.streams.of("payments", member.key)
     pocket = Pocket(member, account)
-    for number, obligation in enumerate(found):
-        # Newcomers bring their bills along after a few weeks.
-        obligation.begin = max(obligation.begin, member.begin + 20 if member.begin else 0)
-        payments = stage.streams.of("payments", member.key, number)
-        paid_on = _pay(stage, payments, pocket, obligation)
-        member.truth.setdefault("obligations", []).append(_truth(stage, obligation, paid_on))
+    for month in stage.calendar.months:
+        for obligation in found:
+            _pay(stage, payments, pocket, obligation, month)
+    member.truth["obligations"] = [_truth(stage, obligation) for obligation in found]
 
 
-def _pay(stage: Stage, stream: random.Random, pocket: Pocket, what: Obligation) -> list[str]:
-    """Post the payments of all months and return their dates."""
-    calendar, paid_on = stage.calendar, []
-    member, account = pocket
+def _pay(
+    stage: Stage, stream: random.Random, pocket: Pocket, what: Obligation, month: Month
+) -> None:
+    """Post the payment of one month; the stream is read whether there is one or not."""
+    calendar, (member, account) = stage.calendar, pocket
     card = member.account("credit_card") if what.form == "card" else None
     source = card if card and what.day_of_month % 2 else account
-    rest = 0.0 if what.loan is None else what.loan.product.rate / 12
-    for month in calendar.months:
-        late = int(stream.random() * 1.4)
-        cents = round(what.cents * (1 + what.spread * (2 * stream.random() - 1)))
-        day = month.first + min(what.day_of_month, month.length) - 1 + late
-        if what.form != "card":
-            day = calendar.banking_day(day)
-        due_day = day if what.begin <= day < what.end else -1
-        stage.transactions.post(stream, due_day, Pocket(member, source), -cents, what.text)
-        if not max(what.begin, 0, source.begin) <= day < min(what.end, calendar.days, source.end):
-            continue
-        paid_on.append(calendar.iso[day])
-        if what.form in {"bill_pay", "p2p"}:
-            member.sessions.append((day, what.form, cents))
-        if what.loan is not None and what.loan.begin <= day < what.loan.end:
-            interest = round(what.loan.balance * rest)
-            what.loan.changes[day] -= max(cents - interest, cents // 4)
-    return paid_on
+    late = int(stream.random() * 1.4)
+    cents = round(what.cents * (1 + what.spread * (2 * stream.random() - 1)))
+    day = month.first + min(what.day_of_month, month.length) - 1 + late
+    if what.form != "card":
+        day = calendar.banking_day(day)
+    due_day = day if what.begin <= day < what.end else -1
+    stage.transactions.post(stream, due_day, Pocket(member, source), -cents, what.text)
+    if not max(what.begin, 0, source.begin) <= day < min(what.end, calendar.days, source.end):
+        return
+    what.paid_on.append(calendar.iso[day])
+    if what.form in {"bill_pay", "p2p"}:
+        member.sessions.append((day, what.form, cents))
+    if what.loan is not None and what.loan.begin <= day < what.loan.end:
+        interest = round(what.loan.balance * what.loan.product.rate / 12)
+        what.loan.changes[day] -= max(cents - interest, cents // 4)
 
 
 def _loans_here(stream: random.Random, member: Member) -> list[Obligation]:
@@ -283,7 +286,7 @@ def _to_biller(
     return Obligation(kind, biller.name, "ach", fact, day, cents, 0.0, begin, end)
 
 
-def _truth(stage: Stage, what: Obligation, paid_on: list[str]) -> dict[str, Any]:
+def _truth(stage: Stage, what: Obligation) -> dict[str, Any]:
     date: Callable[[int], str] = stage.calendar.text
     return {
         "kind": what.kind,
@@ -296,5 +299,5 @@ def _truth(stage: Stage, what: Obligation, paid_on: list[str]) -> dict[str, Any]
         "amount": what.cents / 100,
         "from": date(max(what.begin, 0)) if what.begin < NEVER else None,
         "to": date(what.end) if what.end < NEVER else None,
-        "paid_on": paid_on,
+        "paid_on": what.paid_on,
     }

@@ -88,7 +88,7 @@ def _fund(
         steps.append(Step(first_login, second + 7_000, "login.first", account))
         member.begin = first_login + 1 + int(stream.random() * 8)
         member.truth["first_login_on"] = stage.calendar.text(first_login)
-        member.truth["first_use_from"] = stage.calendar.text(member.begin)
+        member.truth["first_use_on"] = stage.calendar.text(member.begin)
 
 
 def _want_more(stage: Stage, member: Member) -> None:
@@ -132,6 +132,8 @@ def _application(stage: Stage, stream: random.Random, code: str) -> Application:
 def report(stage: Stage, member: Member) -> None:
     """Write the events of a member's applications; a few arrive twice, a day later."""
     for number, application in enumerate(member.applications):
+        if application.steps[0].day >= stage.calendar.days:
+            continue
         stream = stage.streams.of("webhooks", member.key, number)
         member.truth.setdefault("applications", []).append(
             {

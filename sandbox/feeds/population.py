@@ -82,7 +82,7 @@ class Home(NamedTuple):
 
 @dataclass(slots=True)
 class Births:
-    """Makes the members of one group with running numbers; the first `settled` are there already."""
+    """Makes the members of one group with running numbers; the first `settled` are there."""
 
     plan: Plan
     calendar: Calendar

@@ -8,12 +8,12 @@ from itertools import accumulate
 from sandbox.feeds.members import Account
 from sandbox.feeds.stage import Stage
 from sandbox.feeds.transactions import Pocket, Text
+from sandbox.feeds.transfers import PHONE_CHECK
 
 LOW_CENTS = 5_000
 HIGH_CENTS = 1_400_000
 SWEEP_STEP = 5_000
 THANKS = Text("ach", "PAYMENT - THANK YOU")
-PHONE_CHECK = Text("check", "MOBILE CHECK DEPOSIT")
 COUNTER_CHECK = Text("branch", "DEPOSIT BR CHECK")
 DIVIDEND = Text("internal", "DIVIDEND EARNED")
 
@@ -118,7 +118,8 @@ def _pay_dividends(stage: Stage, account: Account) -> None:
         accumulate((account.changes.get(day, 0) for day in days), initial=account.balance)
     )
     for day in stage.calendar.month_ends:
-        if account.begin <= day < account.end and not account.is_dormant:
+        is_used = account.owners[0][0].begin <= day < account.end
+        if account.begin <= day and is_used and not account.is_dormant:
             cents = int(balances[day - account.begin] * account.product.rate / 12)
             if cents > 0:
                 stage.transactions.post(stream, day, _pocket(account), cents, DIVIDEND)

@@ -6,37 +6,46 @@ import random
 
 from sandbox.feeds.members import Member
 from sandbox.feeds.stage import Stage
-from sandbox.feeds.streams import days_of, pick
+from sandbox.feeds.streams import days_of, pick, pick_weighted
 from sandbox.feeds.transactions import Pocket, Text
 
 P2P_SHARE = 0.45
+PHONE_CHECK = Text("check", "MOBILE CHECK DEPOSIT")
 # kind: times a day of an adult whose money life is here
 RATES = {"p2p": 0.045, "atm": 0.03, "check": 0.008, "rdc": 0.009, "branch": 0.004, "internal": 0.01}
 
 
 def transfer(stage: Stage, member: Member) -> None:
     """Let a member move money in the ways that are neither cards nor bills."""
-    account = member.account("checking")
+    account = member.account("checking", "savings")
     if member.is_quiet or account is None or member.kind == "minor":
         return
-    uses_p2p = stage.streams.of("p2p user", member.key).random() < P2P_SHARE
-    scale = 1.0 if member.is_primary else 0.3
     pocket = Pocket(member, account)
-    for kind, rate in RATES.items():
-        if kind == "p2p" and not uses_p2p:
-            continue
-        stream = stage.streams.of(kind, member.key)
-        friends = _friends(stage, stream) if kind == "p2p" else []
-        savings = member.account("savings")
-        days = days_of(stream, rate * scale, stage.calendar.load, member.begin, member.end)
-        for day in days:
-            cents, text = _movement(stream, kind, friends, pocket)
-            stage.transactions.post(stream, day, pocket, cents, text)
-            is_act = kind == "rdc" or (kind == "p2p" and cents < 0)
-            if is_act and account.begin <= day < account.end:
-                member.sessions.append((day, kind, abs(cents)))
-            if kind == "internal" and savings is not None:
-                stage.transactions.post(stream, day, Pocket(member, savings), -cents, text)
+    if member.outcome == "active":
+        _first_use(stage, pocket)
+    stream = stage.streams.of("transfers", member.key)
+    rates = RATES.copy()
+    if stream.random() > P2P_SHARE:
+        del rates["p2p"]
+    friends, savings = _friends(stage, stream), member.account("savings")
+    rate = sum(rates.values()) * (1.0 if member.is_primary else 0.3)
+    for day in days_of(stream, rate, stage.calendar.load, member.begin, member.end):
+        kind = pick_weighted(stream, rates)
+        cents, text = _movement(stream, kind, friends, pocket)
+        stage.transactions.post(stream, day, pocket, cents, text)
+        is_act = kind == "rdc" or (kind == "p2p" and cents < 0)
+        if is_act and account.begin <= day < account.end:
+            member.sessions.append((day, kind, abs(cents)))
+        if kind == "internal" and savings is not None and savings is not account:
+            stage.transactions.post(stream, day, Pocket(member, savings), -cents, text)
+
+
+def _first_use(stage: Stage, pocket: Pocket) -> None:
+    """Let a newcomer deposit a check by phone on the day on which they begin."""
+    stream = stage.streams.of("first use", pocket.member.key)
+    cents = 5_000 + int(stream.random() * 60_000)
+    stage.transactions.post(stream, pocket.member.begin, pocket, cents, PHONE_CHECK)
+    pocket.member.sessions.append((pocket.member.begin, "rdc", cents))
 
 
 def _friends(stage: Stage, stream: random.Random) -> list[str]:
@@ -64,7 +73,7 @@ def _movement(
     if kind == "check":
         return -2_500 - int(size**2 * 90_000), Text("check", f"CHECK {1_000 + int(draw * 900)}")
     if kind == "rdc":
-        return 1_500 + int(size**2 * 120_000), Text("check", "MOBILE CHECK DEPOSIT")
+        return 1_500 + int(size**2 * 120_000), PHONE_CHECK
     if kind == "branch":
         return 4_000 + int(size**2 * 150_000), Text("branch", "DEPOSIT BR CASH")
     return _between(draw, size, pocket)
