@@ -13,8 +13,9 @@ from activation.policies.facts import AttributeFacts, AudienceFacts
 from activation.policies.judgement import Judgement, judge
 from activation.policies.packs import packs_in_force
 
-# Nine digits are the shortest account numbers in use; card numbers have up to nineteen.
-ACCOUNT_LIKE = r"[0-9](?:[ -]?[0-9]){8,}"
+# Nine digits are the shortest account numbers in use; card numbers have up to nineteen. The
+# digits after a decimal point are no account number.
+ACCOUNT_LIKE = r"(?:^|[^0-9.]|[^0-9]\.)[0-9](?:[ -]?[0-9]){8,}"
 
 
 def judge_question(

@@ -23,6 +23,10 @@ from tellerline.durable import make_folder, publish_folder
 from tellerline.errors import ContractError
 
 VIEWS = ("consents", "suppressions", "caps", "holdouts", "identities", "attributes")
+# The key of datasets in which a second row would make a member of the plan twice.
+ONE_ROW_EACH = {"attributes": "member_id", "consents": "member_id, channel, purpose"}
+# What the ledger takes as a member's id.
+PSEUDONYM = "[A-Za-z0-9_-]{1,128}"
 OPERATIONS = ("add", "update", "remove", "unchanged")
 
 
@@ -83,6 +87,7 @@ def load_rows(context: Context, question: Question, connection: duckdb.DuckDBPyC
     for name in VIEWS:
         publication.view(connection, name, name)
     _check_audience(connection, segment_id)
+    _check_datasets(connection, publication.version, question.mapping.attributes)
     journal = context.settings.consent_journal
     question.live_consent(journal).load(connection, context.clock.now())
     question.acknowledged.load(connection)
@@ -100,15 +105,42 @@ def load_rows(context: Context, question: Question, connection: duckdb.DuckDBPyC
 
 def _check_audience(connection: duckdb.DuckDBPyConnection, segment_id: str) -> None:
     row = connection.execute(
-        "select count(*) - count(distinct member_id), count(*) - count(reason) from audience"
+        "select count(*) - count(distinct member_id), count(*) - count(reason), "
+        "count(*) filter (not coalesce(regexp_full_match(member_id, $1), false)) from audience",
+        [PSEUDONYM],
     ).fetchone()
-    repeated, unexplained = row or (0, 0)
-    if repeated or unexplained:
+    repeated, unexplained, malformed = row or (0, 0, 0)
+    if repeated or unexplained or malformed:
         raise ContractError(
             f"segment {segment_id}",
-            f"has {repeated} members twice and {unexplained} without a reason.",
+            f"has {repeated} members twice, {unexplained} without a reason "
+            f"and {malformed} whose id is no pseudonym.",
             "Correct the model, build and publish again.",
         )
+
+
+def _check_datasets(
+    connection: duckdb.DuckDBPyConnection, version: str, wanted: tuple[str, ...]
+) -> None:
+    """Check that the datasets have the attributes asked for and one row where one must be."""
+    columns = {row[0] for row in connection.execute("describe attributes").fetchall()}
+    missing = sorted({"member_id", *wanted} - columns)
+    if missing:
+        raise ContractError(
+            f"publication {version}",
+            f"has no attribute {', '.join(missing)}.",
+            "Correct the segment's YAML or the model that publishes attributes.",
+        )
+    for relation, key in ONE_ROW_EACH.items():
+        row = connection.execute(
+            f"select count(*) from (select {key} from {relation} group by all having count(*) > 1)"
+        ).fetchone()
+        if row and row[0]:
+            raise ContractError(
+                f"publication {version}",
+                f"has {row[0]} members with several rows in {relation}.",
+                "Correct the model, build and publish again.",
+            )
 
 
 def _write_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Each step excludes with a reason: segment, consent, suppression, cap, holdout, identifier, policy;
 then the rest is compared with what the destination acknowledged. Every member of the audience ends
 in exactly one of add, update, unchanged or excluded, and every acknowledged member who is not
-wanted any more in remove.
+wanted any more in remove. A missing value never lets a member through. An acknowledged member
+with an empty token may or may not be there, and is added again.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def make_identifiers(connection: duckdb.DuckDBPyConnection, mapping: Mapping) ->
         with valid as (
             select member_id, identifier_kind, min(identifier_value) as identifier_value
             from identities
-            where is_valid and identifier_kind in ({kinds})
+            where is_valid and identifier_kind in ({kinds}) and identifier_value <> ''
             group by member_id, identifier_kind
         ),
         claimed as (
@@ -114,8 +115,10 @@ def _candidates(inputs: WaterfallInputs) -> str:
         ]
     )
     texts = inputs.accepted_texts
+    accepted = ", ".join(sql_text(text) for text in texts or ())
     text_refused = (
-        f"not list_contains([{', '.join(sql_text(t) for t in texts)}], consents.text_version)"
+        f"(list_contains([{accepted}]::varchar[], consents.text_version) "
+        f"and list_contains([{accepted}]::varchar[], live_consent.text_version)) is not true"
         if texts is not None
         else "false"
     )
@@ -129,7 +132,9 @@ def _candidates(inputs: WaterfallInputs) -> str:
             where channel = {channel} and purpose = {sql_text(inputs.scope.purpose)}
         ),
         suppression as (
-            select member_id, min(suppression_reason) as suppression_reason
+            select
+                member_id,
+                coalesce(min(suppression_reason), 'unspecified') as suppression_reason
             from suppressions
             where channel in ('all', {channel})
             group by member_id
@@ -143,7 +148,7 @@ def _candidates(inputs: WaterfallInputs) -> str:
             group by member_id
         ),
         held as (
-            select member_id from holdouts where segment_id = {sql_text(inputs.segment_id)}
+            select distinct member_id from holdouts where segment_id = {sql_text(inputs.segment_id)}
         )
         select
             audience.member_id,
@@ -151,7 +156,7 @@ def _candidates(inputs: WaterfallInputs) -> str:
             case
                 when consents.member_id is null or live_consent.member_id is null
                     then 'no_consent_record'
-                when not consents.is_granted or not live_consent.is_granted
+                when (consents.is_granted and live_consent.is_granted) is not true
                     then 'consent_withdrawn'
                 when suppression.member_id is not null
                     then 'suppressed_' || suppression.suppression_reason
@@ -194,7 +199,7 @@ _PLAN = """
             case
                 when candidates.member_id is not null and candidates.excluded_reason is null
                     then case
-                        when acknowledged.member_id is null then 'add'
+                        when acknowledged.member_id is null or acknowledged.token = '' then 'add'
                         when acknowledged.token is distinct from candidates.token then 'update'
                         else 'unchanged'
                     end
@@ -205,6 +210,7 @@ _PLAN = """
             candidates.audience_reason,
             case
                 when candidates.member_id is not null then candidates.excluded_reason
+                when live_consent.is_granted is false then 'consent_withdrawn'
                 else 'left_segment'
             end as excluded_reason,
             candidates.consent_event_id,
@@ -216,6 +222,7 @@ _PLAN = """
             candidates.token as after_token
         from candidates
         full outer join acknowledged on candidates.member_id = acknowledged.member_id
+        left join live_consent on acknowledged.member_id = live_consent.member_id
     )
     select
         row_number() over (
