@@ -5,28 +5,22 @@ Checked when a run starts and again before each batch whenever a file of the app
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from activation.approvals.desk import approvals_folder, check_may_approve, notice_files
-from activation.approvals.folder import Signed, list_decisions, list_requests
-from activation.approvals.request import (
-    DECISION_NAMESPACE,
-    REQUEST_NAMESPACE,
-    Decision,
-    Envelope,
-    Request,
-    content_of,
+from activation.approvals.desk import (
+    approvals_folder,
+    check_may_approve,
+    notice_files,
+    noticed_files,
 )
+from activation.approvals.folder import Signed, check_signed, list_decisions, list_requests
+from activation.approvals.request import Decision, Envelope, Request, content_of
 from activation.context import Context
 from activation.governance.people import Role, read_people
-from activation.governance.signatures import verify
 from activation.plan.document import Plan
-from tellerline.clock import parse_timestamp
 from tellerline.errors import ApprovalMissingError, IntegrityError, PolicyRefusedError
 from tellerline.state import METADATA
 
@@ -48,6 +42,7 @@ class Approval:
         exact: Whether it names the exact plan and so serves one run only.
         requested_by: Its maker.
         approved_by: The people who approved, sorted.
+        not_after: When it ends, ISO 8601.
     """
 
     request_id: str
@@ -55,6 +50,7 @@ class Approval:
     exact: bool
     requested_by: str
     approved_by: tuple[str, ...]
+    not_after: str
 
 
 def find_approval(context: Context, plan: Plan, run_id: str) -> Approval:
@@ -62,7 +58,7 @@ def find_approval(context: Context, plan: Plan, run_id: str) -> Approval:
 
     Raises:
         PolicyRefusedError: Nobody approved it, or the approval ended, was revoked or was used.
-        IntegrityError: A signed file was changed.
+        IntegrityError: A signed file was changed or is gone.
     """
     notice_files(context)
     reasons: list[str] = []
@@ -71,15 +67,19 @@ def find_approval(context: Context, plan: Plan, run_id: str) -> Approval:
             continue
         if request.content.destination_id != plan.destination_id:
             continue
-        problem = _misfit(request, plan) or _closed(context, signed, request, run_id)
+        problem = _misfit(request, plan) or _closed(context, request, run_id)
         if not problem:
-            return Approval(
-                request.request_id,
-                signed.sha256,
-                request.plan_sha256 is not None,
-                request.requested_by,
-                _approvers(context, signed, request),
-            )
+            decisions = _decisions(context, signed, request)
+            problem = _undecided(context, plan, request, decisions)
+            if not problem:
+                return Approval(
+                    request.request_id,
+                    signed.sha256,
+                    request.plan_sha256 is not None,
+                    request.requested_by,
+                    tuple(sorted({d.decided_by for d in decisions})),
+                    request.not_after,
+                )
         reasons.append(f"{request.request_id} {problem}")
     told = f" ({'; '.join(reasons[:3])})" if reasons else ""
     raise ApprovalMissingError(
@@ -114,6 +114,7 @@ def signature_of_folder(approvals: Path) -> tuple[int, ...]:
 
 def _misfit(request: Request, plan: Plan) -> str:
     """Return why a request does not cover a plan, or nothing."""
+    need = plan.document["approval"]
     if request.plan_sha256 is not None:
         return "" if request.plan_sha256 == plan.sha256 else "approves another plan"
     asked, planned = request.content, content_of(plan)
@@ -122,7 +123,6 @@ def _misfit(request: Request, plan: Plan) -> str:
     ]
     if different:
         return f"was given for another {different[0].replace('_', ' ')}"
-    need = plan.document["approval"]
     if need["exact"]:
         return f"is an envelope; the exact plan is needed because {' and '.join(need['reasons'])}"
     return _outside(request.envelope, plan) if request.envelope else "approves nothing"
@@ -139,8 +139,8 @@ def _outside(envelope: Envelope, plan: Plan) -> str:
     return ""
 
 
-def _closed(context: Context, signed: Signed, request: Request, run_id: str) -> str:
-    """Return why a fitting request is of no use, or nothing."""
+def _closed(context: Context, request: Request, run_id: str) -> str:
+    """Return why a fitting request is of no use any more, or nothing."""
     if request.expires <= context.clock.now():
         return f"ended at {request.not_after}"
     with context.state.reading() as connection:
@@ -149,70 +149,55 @@ def _closed(context: Context, signed: Signed, request: Request, run_id: str) -> 
                 approval_uses.c.request_id == request.request_id
             )
         ).scalar_one_or_none()
-    if used is not None and used != run_id:
-        return "was used by another run"
-    _check_signature(context, signed, request.requested_by, REQUEST_NAMESPACE, request.requested_at)
-    read_people(context.settings.governance).require(request.requested_by, Role.SEGMENT_MAKER)
-    decisions = _decisions(context, signed, request)
-    verdicts = Counter(decision.decision for decision in decisions)
-    if verdicts["reject"] or verdicts["revoke"]:
-        return "was rejected" if verdicts["reject"] else "was revoked"
-    missing = _missing_roles(context, request, decisions)
-    return f"still needs {', '.join(missing)}" if missing else ""
+    return "was used by another run" if used is not None and used != run_id else ""
 
 
 def _decisions(context: Context, signed: Signed, request: Request) -> list[Decision]:
-    """Return the decisions on a request, each with its signature and its maker's right checked."""
-    checked = []
-    for decision_file, decision in list_decisions(approvals_folder(context), request.request_id):
+    """Return the decisions on a request; every signature and every person's right is checked."""
+    governance, now = context.settings.governance, context.clock.now()
+    signers = governance / "allowed_signers"
+    check_signed(signed, request, signers, until=now)
+    read_people(governance).require(request.requested_by, Role.SEGMENT_MAKER)
+    files = list_decisions(approvals_folder(context), request.request_id)
+    _check_complete(context, request, [signed, *(file for file, _ in files)])
+    for file, decision in files:
         if decision.request_sha256 != signed.sha256:
             raise IntegrityError(
-                decision_file.subject,
+                file.subject,
                 f"was signed for other bytes than {signed.subject} has.",
                 "One of the two was changed; restore it.",
             )
-        _check_signature(
-            context, decision_file, decision.decided_by, DECISION_NAMESPACE, decision.decided_at
-        )
+        check_signed(file, decision, signers, until=now)
         if decision.decision == "approve":
             check_may_approve(context, request, decision.decided_by)
-        checked.append(decision)
-    return checked
+    return [decision for _, decision in files]
 
 
-def _check_signature(
-    context: Context, signed: Signed, principal: str, namespace: str, signed_at: str
-) -> None:
-    """Check a signature with the keys valid when it was made, and now: a key can be withdrawn."""
-    for moment in (parse_timestamp(signed_at), context.clock.now()):
-        _verify_at(context, signed, principal, namespace, moment)
+def _check_complete(context: Context, request: Request, files: list[Signed]) -> None:
+    """Check that no file the ledger was told of has gone: a lost rejection would be an approval."""
+    there = {file.subject: file.sha256 for file in files}
+    for name, sha256 in noticed_files(context, request.request_id).items():
+        if there.get(name) != sha256:
+            raise IntegrityError(
+                name,
+                "is gone or has other content than the ledger was told of.",
+                "Restore it from git.",
+            )
 
 
-def _verify_at(
-    context: Context, signed: Signed, principal: str, namespace: str, moment: datetime
-) -> None:
-    verify(
-        signed.data,
-        signed.signature,
-        principal=principal,
-        namespace=namespace,
-        allowed_signers=context.settings.governance / "allowed_signers",
-        at=moment,
-        subject=signed.subject,
-    )
-
-
-def _missing_roles(context: Context, request: Request, decisions: list[Decision]) -> list[str]:
+def _undecided(context: Context, plan: Plan, request: Request, decisions: list[Decision]) -> str:
+    """Return why the decisions on a request are no approval of the plan, or nothing."""
+    verdicts = {decision.decision for decision in decisions}
+    if verdicts & {"reject", "revoke"}:
+        return "was rejected" if "reject" in verdicts else "was revoked"
     people = read_people(context.settings.governance).people
     held = {
         role
         for decision in decisions
-        if decision.decision == "approve" and decision.decided_by in people
+        if decision.decided_by in people
         for role in people[decision.decided_by].roles
     }
-    return [role.value for role in request.roles if role not in held]
-
-
-def _approvers(context: Context, signed: Signed, request: Request) -> tuple[str, ...]:
-    decisions = _decisions(context, signed, request)
-    return tuple(sorted({d.decided_by for d in decisions if d.decision == "approve"}))
+    # The policy's roles count, whatever the maker of the request wrote into it.
+    needed = dict.fromkeys((*request.roles, *map(Role, plan.document["approval"]["roles"])))
+    missing = [role.value for role in needed if role not in held]
+    return f"still needs {', '.join(missing)}" if missing else ""

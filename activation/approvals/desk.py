@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from activation.approvals.folder import (
     REQUEST_FILE,
     Signed,
+    check_signed,
     find_request,
     list_decisions,
     list_requests,
@@ -151,17 +152,35 @@ def check_may_approve(context: Context, request: Request, person: str) -> None:
 
 
 def notice_files(context: Context) -> None:
-    """Tell the ledger of every signed file that it has not heard of, however it came here."""
+    """Tell the ledger of every signed file that it has not heard of, however it came here.
+
+    Raises:
+        IntegrityError: A new file does not carry the signature of the person it names.
+        PolicyRefusedError: Its key is not that person's.
+    """
     folder = approvals_folder(context)
     known = _known_files(context.state)
     for signed, request in list_requests(folder):
         if signed.sha256 not in known:
+            check_signed(signed, request, _signers(context), until=request.requested)
             body = {"by": request.requested_by, "request": request.request_id}
             _record(context, signed, "approval.requested", body)
         for decision_file, decision in list_decisions(folder, request.request_id):
             if decision_file.sha256 not in known:
+                check_signed(decision_file, decision, _signers(context), until=decision.decided)
                 body = {"by": decision.decided_by, "request": request.request_id}
                 _record(context, decision_file, ENTRY_TYPES[decision.decision], body)
+
+
+def noticed_files(context: Context, request_id: str) -> dict[str, str]:
+    """Return the hash of each file of a request that the ledger has been told of, by name."""
+    with context.state.reading() as connection:
+        found = connection.execute(
+            sa.select(approval_files).where(
+                approval_files.c.name.startswith(f"approvals/{request_id}/", autoescape=True)
+            )
+        ).all()
+    return {row.name: row.sha256 for row in found}
 
 
 def _known_files(state: State) -> set[str]:

@@ -7,16 +7,25 @@ request.json and request.json.sig; then a file and its signature for each decisi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from activation.approvals.request import Decision, Request
+from activation.approvals.request import (
+    DECISION_NAMESPACE,
+    REQUEST_NAMESPACE,
+    Decision,
+    Request,
+)
+from activation.governance.signatures import verify
 from tellerline.canonical import parse_canonical, sha256_hex
+from tellerline.clock import parse_timestamp
 from tellerline.documents import Document, check_document
 from tellerline.durable import create_file, make_folder
 from tellerline.errors import IntegrityError, UsageError
 
 REQUEST_FILE = "request.json"
+DECISION_FILES = "decision-*.json"
 T = TypeVar("T", bound=Document)
 
 
@@ -76,9 +85,38 @@ def read_signed(path: Path) -> Signed:
         ) from None
 
 
+def check_signed(
+    signed: Signed, document: Request | Decision, allowed_signers: Path, *, until: datetime
+) -> None:
+    """Check that the person named in a document signed it, with a key valid then and `until` now.
+
+    Raises:
+        IntegrityError: The signature does not fit the bytes.
+        PolicyRefusedError: The key is not that person's alone, or was withdrawn.
+    """
+    if isinstance(document, Request):
+        person, at, namespace = document.requested_by, document.requested_at, REQUEST_NAMESPACE
+    else:
+        person, at, namespace = document.decided_by, document.decided_at, DECISION_NAMESPACE
+    for moment in dict.fromkeys((parse_timestamp(at), until)):
+        verify(
+            signed.data,
+            signed.signature,
+            principal=person,
+            namespace=namespace,
+            allowed_signers=allowed_signers,
+            at=moment,
+            subject=signed.subject,
+        )
+
+
 def list_requests(approvals: Path) -> list[tuple[Signed, Request]]:
-    """Return every request, oldest first."""
-    folders = sorted(path for path in approvals.glob("*") if path.is_dir())
+    """Return every request, oldest first; one that is only just being written is left out."""
+    folders = sorted(
+        path
+        for path in approvals.glob("*")
+        if (path / REQUEST_FILE).exists() or any(path.glob(DECISION_FILES))
+    )
     found = []
     for folder in folders:
         signed = read_signed(folder / REQUEST_FILE)
@@ -107,6 +145,6 @@ def find_request(approvals: Path, request_id: str) -> tuple[Signed, Request]:
 
 def list_decisions(approvals: Path, request_id: str) -> list[tuple[Signed, Decision]]:
     """Return the decisions on a request, oldest first."""
-    paths = sorted((approvals / request_id).glob("decision-*.json"))
+    paths = sorted((approvals / request_id).glob(DECISION_FILES))
     signed = [read_signed(path) for path in paths]
     return [(item, item.parse(Decision)) for item in signed]

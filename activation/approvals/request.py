@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from activation.governance.people import Role
 from activation.governance.segments import Word
@@ -19,6 +19,7 @@ from tellerline.errors import UsageError
 REQUEST_NAMESPACE = "request@tellerline"
 DECISION_NAMESPACE = "decision@tellerline"
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+Moment = Annotated[str, AfterValidator(lambda text: timestamp(parse_timestamp(text)))]
 
 
 class Envelope(Document):
@@ -27,6 +28,13 @@ class Envelope(Document):
     minimum_members: int = Field(ge=0)
     maximum_members: int = Field(ge=1)
     maximum_change_percent: int = Field(ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _band_is_a_band(self) -> Envelope:
+        if self.minimum_members > self.maximum_members:
+            msg = "minimum_members is above maximum_members"
+            raise ValueError(msg)
+        return self
 
 
 class Content(Document):
@@ -54,8 +62,13 @@ class Request(Document):
     envelope: Envelope | None = None
     roles: tuple[Role, ...] = Field(min_length=1)
     requested_by: str
-    requested_at: str
-    not_after: str
+    requested_at: Moment
+    not_after: Moment
+
+    @property
+    def requested(self) -> datetime:
+        """When it was signed."""
+        return parse_timestamp(self.requested_at)
 
     @property
     def expires(self) -> datetime:
@@ -76,8 +89,13 @@ class Decision(Document):
     request_id: str
     request_sha256: str = Sha256
     decided_by: str
-    decided_at: str
+    decided_at: Moment
     reason: str = Field(default="", max_length=500)
+
+    @property
+    def decided(self) -> datetime:
+        """When it was signed."""
+        return parse_timestamp(self.decided_at)
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes that are signed."""

@@ -16,6 +16,7 @@ from activation.delivery.watch import check_not_halted
 from activation.plan.document import Plan
 from activation.plan.judging import judge_question
 from activation.plan.question import Question, ask
+from activation.policies.facts import ApprovalNeed
 from activation.policies.packs import packs_in_force
 from activation.publication import open_current, open_version
 from tellerline.errors import ConflictError, PolicyRefusedError, RunStoppedError
@@ -48,6 +49,7 @@ def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) ->
             f"is refused by {refusal.rule_id} ({refusal.citation}): {refusal.problem}",
             refusal.remedy,
         )
+    _check_need(plan, judgement.approval)
     return find_approval(context, plan, run_id)
 
 
@@ -70,6 +72,17 @@ def _check_unchanged(context: Context, plan: Plan, question: Question) -> None:
                 f"was made before {name} changed.",
                 "Plan again and have that plan approved.",
             )
+
+
+def _check_need(plan: Plan, need: ApprovalNeed) -> None:
+    """Check that the plan asks for the approval that the law asks for now."""
+    planned = plan.document["approval"]
+    if (planned["exact"], planned["roles"]) != (need.exact, [role.value for role in need.roles]):
+        raise PolicyRefusedError(
+            f"plan {plan.plan_id}",
+            "was made when another approval was needed.",
+            "Plan again and have that plan approved.",
+        )
 
 
 def _check_current(context: Context, plan: Plan) -> None:

@@ -41,13 +41,12 @@ def verify(
     at: datetime,
     subject: str,
 ) -> None:
-    """Check that `principal` signed `document` with a key that was valid at `at`.
+    """Check that `principal`, and nobody else, signed `document` with a key valid at `at`.
 
     Raises:
         IntegrityError: The signature does not fit the document.
-        PolicyRefusedError: The key is not the principal's, or was not valid then.
+        PolicyRefusedError: The key is not the principal's alone, or was not valid then.
     """
-    known = find_principals(signature, allowed_signers, at)
     with _temporary(signature) as signature_path:
         result = _ssh_keygen(
             [
@@ -56,9 +55,16 @@ def verify(
             ],
             document,
         )  # fmt: skip
+    owners = find_principals(signature, allowed_signers, at)
+    if owners != (principal,) and principal in owners:
+        raise PolicyRefusedError(
+            subject,
+            f"is signed with a key that belongs to {len(owners)} people.",
+            "One key is one person's: correct governance/allowed_signers.",
+        )
     if result.returncode == 0:
         return
-    if principal in known:
+    if principal in owners:
         raise IntegrityError(
             subject,
             f"does not carry a signature of {principal} over these bytes.",
