@@ -3,86 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import dagster as dg
-from ingestion.outcomes import load_outcomes
-from ingestion.pipeline import IngestReport, ingest
 
 from activation.listing import list_outcome_files
-from ingestion.contracts import read_contracts
+from ingestion.conformance import load_contracts
+from ingestion.outcomes import load_outcomes
+from ingestion.pipeline import ingest
+from ingestion.report import FeedReport
 from orchestration.project import PROJECT_FOLDER
 from orchestration.work import at_work
 
 GROUP = "landing"
-OUTCOMES = dg.AssetKey(["raw", "delivery_outcomes"])
-LOADS = dg.AssetKey(["raw", "loads"])
-CONTRACTS = {
-    contract.feed: contract for contract in read_contracts(PROJECT_FOLDER / "ingestion" / "feeds")
+FOLDER = PROJECT_FOLDER / "ingestion" / "feeds"
+FEEDS = load_contracts(FOLDER, FOLDER).feeds
+# Contact data goes to the vault, whose tables are a source of their own.
+KEYS = {
+    name: dg.AssetKey(["vault" if feed.destination == "vault" else "raw", name])
+    for name, feed in FEEDS.items()
 }
-FEED_KEYS = {
-    # Contact data goes to the vault, whose tables are a source of their own.
-    feed: dg.AssetKey(["vault" if contract.destination == "vault" else "raw", feed])
-    for feed, contract in CONTRACTS.items()
-}
+LOADS, REJECTIONS, OUTCOMES = (
+    dg.AssetKey(["raw", name]) for name in ("loads", "rejections", "delivery_outcomes")
+)
+CHECKS = ("rows_conserved", "arrived_in_time", "not_stopped")
 
 
 @dg.multi_asset(
     name="ingest",
     specs=[
         *(
-            dg.AssetSpec(
-                key, group_name=GROUP, description=CONTRACTS[feed].description, kinds={"duckdb"}
-            )
-            for feed, key in FEED_KEYS.items()
+            dg.AssetSpec(key, group_name=GROUP, description=FEEDS[name].description)
+            for name, key in KEYS.items()
         ),
         dg.AssetSpec(LOADS, group_name=GROUP, description="One row a file that arrived."),
+        dg.AssetSpec(REJECTIONS, group_name=GROUP, description="One row a rejected row."),
         dg.AssetSpec(OUTCOMES, group_name=GROUP, description="What became of members sent before."),
     ],
-    check_specs=[
-        *(
-            dg.AssetCheckSpec(name, asset=key)
-            for key in FEED_KEYS.values()
-            for name in ("rows_conserved", "heard_in_time")
-        ),
-    ],
+    check_specs=[dg.AssetCheckSpec(name, asset=key) for key in KEYS.values() for name in CHECKS],
+    pool="warehouse",
 )
-def ingest_feeds() -> Iterator[dg.MaterializeResult[None]]:
+def ingest_feeds(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Land and load every complete file."""
-    with at_work() as context:
-        report = ingest(context.settings, clock=context.clock, reporter=context.reporter)
-        outcomes = load_outcomes(context.settings, list_outcome_files(context))
-        now = context.clock.now()
-    for message in report.messages():
-        dg.get_dagster_logger().warning(message)
-    for feed, key in FEED_KEYS.items():
-        counts = report.feeds[feed]
-        conserved = counts.read == counts.loaded + counts.rejected + counts.duplicate
-        limit = timedelta(hours=CONTRACTS[feed].late_after_hours)
-        heard = report.last_received_at(feed)
-        is_heard = heard is not None and now - heard <= limit
+    with at_work() as work:
+        report = ingest(work.settings, clock=work.clock, reporter=work.reporter)
+        outcomes = load_outcomes(work.settings, list_outcome_files(work))
+    for text in report.warnings:
+        context.log.warning(text)
+    for text in report.errors:
+        context.log.error(text)
+    for name, key in KEYS.items():
+        feed = report.feeds.get(name, FeedReport())
         yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "read": counts.read,
-                "loaded": counts.loaded,
-                "rejected": counts.rejected,
-                "duplicate": counts.duplicate,
-                "files": counts.files,
-            },
-            check_results=[
-                dg.AssetCheckResult(check_name="rows_conserved", passed=conserved),
-                dg.AssetCheckResult(
-                    check_name="heard_in_time",
-                    passed=is_heard,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"last_received_at": heard.isoformat() if heard else "never"},
-                ),
-            ],
+            asset_key=key, metadata=_metadata(feed), check_results=_checks(feed)
         )
-    yield dg.MaterializeResult(asset_key=LOADS, metadata={"files": _files(report)})
+    files = sum(sum(feed.files.values()) for feed in report.feeds.values())
+    rejected = sum(feed.run.rejected for feed in report.feeds.values())
+    yield dg.MaterializeResult(asset_key=LOADS, metadata={"files": files})
+    yield dg.MaterializeResult(asset_key=REJECTIONS, metadata={"rejected": rejected})
     yield dg.MaterializeResult(asset_key=OUTCOMES, metadata={"new_rows": outcomes})
 
 
-def _files(report: IngestReport) -> int:
-    return sum(counts.files for counts in report.feeds.values())
+def _metadata(feed: FeedReport) -> dict[str, dg.MetadataValue]:
+    return {
+        "read": dg.MetadataValue.int(feed.run.read),
+        "loaded": dg.MetadataValue.int(feed.run.loaded),
+        "rejected": dg.MetadataValue.int(feed.run.rejected),
+        "duplicate": dg.MetadataValue.int(feed.run.duplicate),
+        "total_loaded": dg.MetadataValue.int(feed.total.loaded),
+        "files": dg.MetadataValue.json(dict(feed.files)),
+        "latest_business_date": dg.MetadataValue.text(feed.latest_business_date or "none"),
+    }
+
+
+def _checks(feed: FeedReport) -> list[dg.AssetCheckResult]:
+    total = feed.total
+    return [
+        dg.AssetCheckResult(
+            check_name="rows_conserved",
+            passed=total.read == total.loaded + total.rejected + total.duplicate,
+        ),
+        dg.AssetCheckResult(
+            check_name="arrived_in_time",
+            passed=not feed.is_late,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"missing_days": len(feed.missing_business_dates)},
+        ),
+        dg.AssetCheckResult(check_name="not_stopped", passed=not feed.is_stopped),
+    ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from ingestion.outcomes import load_outcomes
-from ingestion.pipeline import ingest as ingest_feeds
 
 from activation.catalog import read_catalog
 from activation.cli.console import progress_bar, say, show_json, show_table
@@ -18,6 +17,8 @@ from activation.listing import list_outcome_files
 from activation.publisher import publish as publish_build
 from activation.workplace import working
 from ingestion.keys import create_member_key
+from ingestion.outcomes import load_outcomes
+from ingestion.pipeline import ingest as ingest_feeds
 
 
 def init(
@@ -67,16 +68,24 @@ def ingest(
             clock=context.clock,
             reporter=context.reporter,
             release=frozenset(release or ()),
-            progress=lambda _: bar.advance(1),
+            progress=lambda *_: bar.advance(1),
         )
         load_outcomes(context.settings, list_outcome_files(context))
     if as_json:
-        show_json(report.to_document())
+        show_json(report.to_dict())
     else:
-        columns = ("feed", "files", "read", "loaded", "rejected", "duplicate")
-        show_table("Ingested", columns, report.table())
-        for line in report.messages():
-            say(line)
+        show_table(
+            "Ingested",
+            ("feed", "files", "read", "loaded", "rejected", "duplicate"),
+            [
+                (name, sum(feed.files.values()), *astuple(feed.run))
+                for name, feed in sorted(report.feeds.items())
+            ],
+        )
+        for line in report.warnings:
+            say(f"[yellow]Note[/]: {line}")
+        for line in report.errors:
+            say(f"[red]Look at this[/]: {line}")
     raise typer.Exit(report.exit_code)
 
 

@@ -12,14 +12,12 @@ import duckdb
 import sqlalchemy as sa
 
 from activation.approvals.check import Approval, use_approval
-from activation.consent import LiveConsent
 from activation.context import Context
 from activation.delivery.batch_store import BatchStore
 from activation.delivery.finish import Finish, finish_run
 from activation.delivery.gate import pass_gate
 from activation.delivery.leases import Lease, hold_lease
 from activation.delivery.opening import open_destination, open_rows, publication_of
-from activation.delivery.rows import RunRows
 from activation.delivery.sending import ATTEMPTS, FIRST_PAUSE_SECONDS, Sender
 from activation.delivery.stage_run import StageRun, Workshop
 from activation.delivery.summary import DeliverySummary
@@ -67,7 +65,8 @@ def apply_plan(
         started_at = kept.started_at if kept else _start(context, plan, run_id, approval)
         # Nothing leaves before the ledger has the start, signed.
         Sequencer(context.settings, context.state, context.clock).drain()
-        return _deliver(context, plan, KeptRun(run_id, started_at, False, ""), lease, progress)
+        run = KeptRun(run_id, started_at, False, "")
+        return _deliver(context, plan, run, approval, lease=lease, progress=progress)
 
 
 def find_run(context: Context, plan: Plan) -> KeptRun | None:
@@ -118,42 +117,37 @@ def _start(context: Context, plan: Plan, run_id: str, approval: Approval) -> str
 
 
 def _deliver(
-    context: Context, plan: Plan, run: KeptRun, lease: Lease, progress: Progress
+    context: Context,
+    plan: Plan,
+    run: KeptRun,
+    approval: Approval,
+    *,
+    lease: Lease,
+    progress: Progress,
 ) -> DeliverySummary:
     publication = publication_of(context, plan)
     question = ask(context, publication, plan.segment_id, plan.destination_id)
     consent = question.live_consent(context.settings.consent_journal)
+    watch = Watch(context, plan, run.run_id, approval, consent)
+    store = BatchStore(context, run.run_id, lease)
     with duckdb.connect() as connection:
         rows = open_rows(plan, publication, connection)
         question.acknowledged.load(connection)
-        consent.load(connection, context.clock.now())
         destination = open_destination(context, plan, run.run_id, run.started_at)
         try:
-            store = BatchStore(context, run.run_id, lease)
-            _run_stages(context, plan, run, (rows, store, destination, consent), progress)
+            draws = random.Random(run.run_id)  # noqa: S311 - jitter, not a secret
+            sender = Sender(destination, watch.changed, draws)
+            for row in store.read_withheld():
+                rows.withhold([row.seq], row.stage_number)
+            prepare(destination, draws)
+            concurrency = destination.limits.concurrency
+            workshop = Workshop(rows, store, watch, sender, concurrency, progress)
+            for number, stage in enumerate(destination.stages()):
+                StageRun(workshop, stage, number).run()
             finish = Finish(context, plan, question, run.run_id, rows, store)
             return finish_run(finish, destination)
         finally:
             destination.close()
-
-
-def _run_stages(
-    context: Context,
-    plan: Plan,
-    run: KeptRun,
-    parts: tuple[RunRows, BatchStore, Destination, LiveConsent],
-    progress: Progress,
-) -> None:
-    rows, store, destination, consent = parts
-    watch = Watch(context, plan, run.run_id, consent)
-    draws = random.Random(run.run_id)  # noqa: S311 - jitter, not a secret
-    sender = Sender(destination, watch.changed, draws)
-    for row in store.read_withheld():
-        rows.withhold([row.seq], row.stage_number)
-    prepare(destination, draws)
-    workshop = Workshop(rows, store, watch, sender, destination.limits.concurrency, progress)
-    for number, stage in enumerate(destination.stages()):
-        StageRun(workshop, stage, number).run()
 
 
 def prepare(destination: Destination, draws: random.Random) -> None:

@@ -6,14 +6,16 @@ Looking costs a few system calls, so it is done before every batch; acting on a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
-from activation.approvals.check import find_approval, signature_of_folder
+from activation.approvals.check import Approval, find_approval
 from activation.approvals.desk import approvals_folder
 from activation.consent import LiveConsent
 from activation.context import Context
 from activation.plan.document import Plan
+from tellerline.clock import parse_timestamp
 from tellerline.errors import PolicyRefusedError
 
 HALT_FILE = "HALT"
@@ -37,7 +39,7 @@ class Signature:
     """The outside world of a run at one moment; equal signatures, equal world."""
 
     consent: tuple[int, int]
-    approvals: tuple[int, ...]
+    approval: tuple[tuple[str, int, int], ...]
     halted: bool
 
 
@@ -48,36 +50,55 @@ class Watch:
         context: Who sends, and where.
         plan: The plan that is sent.
         run_id: The run.
+        approval: The approval under which the run started.
         consent: The live consent state.
     """
 
-    def __init__(self, context: Context, plan: Plan, run_id: str, consent: LiveConsent) -> None:
+    def __init__(
+        self, context: Context, plan: Plan, run_id: str, approval: Approval, consent: LiveConsent
+    ) -> None:
         self._context = context
         self._plan = plan
         self._run_id = run_id
+        self._approval = approval
         self._consent = consent
-        self._seen = self._look()
+        # Nothing was looked at yet: the first review looks at everything.
+        self._seen: Signature | None = None
 
     def changed(self) -> bool:
         """Say whether something changed since the last review; safe to call from any thread."""
         return self._look() != self._seen
 
     def review(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Take the world as it is now: check the approval again, load consent again.
+        """Take the world as it is now: the approval if it changed or ended, consent always.
 
         Raises:
             PolicyRefusedError: Halted, no longer approved, or consent is stale.
             IntegrityError: A signed file or the consent journal was changed.
         """
-        seen = self._look()
+        looked, now = self._look(), self._context.clock.now()
         check_not_halted(self._context)
-        find_approval(self._context, self._plan, self._run_id)
-        self._consent.load(connection, self._context.clock.now())
-        self._seen = seen
+        is_known = self._seen is not None and self._seen.approval == looked.approval
+        if not is_known or now >= parse_timestamp(self._approval.not_after):
+            self._approval = find_approval(self._context, self._plan, self._run_id)
+        self._consent.load(connection, now)
+        self._seen = looked
 
     def _look(self) -> Signature:
+        governance = self._context.settings.governance
+        folder = approvals_folder(self._context) / self._approval.request_id
+        files = [governance / "roles.yml", governance / "allowed_signers", folder]
+        files += sorted(folder.iterdir()) if folder.is_dir() else []
         return Signature(
             self._consent.signature(),
-            signature_of_folder(approvals_folder(self._context)),
+            tuple(_stamp(path) for path in files),
             (self._context.settings.home / HALT_FILE).exists(),
         )
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (path.name, 0, 0)
+    return (path.name, status.st_size, status.st_mtime_ns)
