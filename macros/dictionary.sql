@@ -1,7 +1,8 @@
 {#- The dictionary is read from the project's own metadata, which dbt knows only when it runs: while
     parsing, the same columns with no rows. -#}
 
-{#- Rows of literals as a query. `columns` maps names to types; `rows` are lists of SQL literals. -#}
+{#- Rows of literals as a query. `columns` maps names to types; `rows` are lists of values, none for
+    null. Lists become text joined by bars. -#}
 {%- macro literal_rows(columns, rows) -%}
 {%- if rows -%}
 select
@@ -11,7 +12,15 @@ select
 from (
     values
     {%- for row in rows %}
-    ({{ row | join(', ') }}){{ ',' if not loop.last }}
+    ({%- for value in row -%}
+        {%- if value is none -%} null
+        {%- elif value is string -%} '{{ value | replace("'", "''") | replace('\n', ' ') }}'
+        {%- elif value is boolean -%} {{ value | string | lower }}
+        {%- elif value is number -%} {{ value }}
+        {%- else -%} '{{ value | join('|') }}'
+        {%- endif -%}
+        {{ ', ' if not loop.last }}
+    {%- endfor -%}){{ ',' if not loop.last }}
     {%- endfor %}
 ) as listed ({{ columns.keys() | join(', ') }})
 {%- else -%}
@@ -53,12 +62,7 @@ where 1 = 0
 {%- macro segment_holdouts() -%}
 {%- set rows = [] -%}
 {%- for segment in described_segments() -%}
-    {%- do rows.append([quoted(segment.segment_id), segment.facts.holdout_ratio]) -%}
+    {%- do rows.append([segment.segment_id, segment.facts.holdout_ratio]) -%}
 {%- endfor -%}
 {{ literal_rows({'segment_id': 'string', 'holdout_ratio': 'double'}, rows) }}
-{%- endmacro -%}
-
-{#- A text literal without line breaks. -#}
-{%- macro quoted_line(text) -%}
-{{ return(quoted((text or '') | string | replace('\n', ' ') | trim)) }}
 {%- endmacro -%}

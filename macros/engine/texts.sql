@@ -70,29 +70,17 @@ to_json(named_struct(
 ), map('ignoreNullFields', 'false'))
 {%- endmacro -%}
 
-{#- A constant list of texts. -#}
-{%- macro text_list(items) -%}
-{{ return(adapter.dispatch('text_list')(items)) }}
+{#- A list of the parts of a text that bars join; of an empty text, an empty list. -#}
+{%- macro text_list(text) -%}
+{{ return(adapter.dispatch('text_list')(text)) }}
 {%- endmacro -%}
 
-{%- macro default__text_list(items) -%}
-cast([{% for item in items %}{{ quoted(item) }}{{ ', ' if not loop.last }}{% endfor %}] as string[])
+{%- macro default__text_list(text) -%}
+case when {{ text }} = '' then cast([] as string[]) else string_split({{ text }}, '|') end
 {%- endmacro -%}
 
-{%- macro spark__text_list(items) -%}
-cast(array({% for item in items %}{{ quoted(item) }}{{ ', ' if not loop.last }}{% endfor %}) as array<string>)
-{%- endmacro -%}
-
-{%- macro text_list_type() -%}
-{{ return(adapter.dispatch('text_list_type')()) }}
-{%- endmacro -%}
-
-{%- macro default__text_list_type() -%}
-string[]
-{%- endmacro -%}
-
-{%- macro spark__text_list_type() -%}
-array<string>
+{%- macro spark__text_list(text) -%}
+filter(split({{ text }}, '[|]'), part -> part <> '')
 {%- endmacro -%}
 
 {#- A text as an SQL literal. -#}

@@ -1,6 +1,8 @@
 {%- set rows = [] -%}
-{%- for node in described_models() if node.name.startswith('kli_') -%}
-    {%- do rows.append([quoted(node.name), quoted(node.name | replace('kli_', '', 1))]) -%}
+{%- for node in described_models() if node.config.meta.get('klis') is sequence and node.config.meta.klis is not string -%}
+    {%- for kli_id in node.config.meta.klis -%}
+        {%- do rows.append([node.name, kli_id]) -%}
+    {%- endfor -%}
 {%- endfor %}
 with
 
@@ -12,9 +14,9 @@ rules as (
     select * from {{ ref('kli_rules') }}
 ),
 
--- A model is named after the indicator that it assigns, or after the parent of those.
+-- A model states in its YAML which indicators it assigns.
 models as (
-    {{ literal_rows({'model_name': 'string', 'kli_id': 'string'}, rows) }}
+    {{ literal_rows({'model_name': 'string', 'kli_id': 'string'}, rows) | indent }}
 ),
 
 final as (
@@ -28,10 +30,10 @@ final as (
         taxonomy.version,
         taxonomy.is_leaf,
         taxonomy.is_goal,
-        taxonomy.law_tags,
+        {{ text_list("coalesce(taxonomy.law_tags, '')") }} as law_tags,
         case
             when rules.kli_id is not null then 'kli_rules__evaluated'
-            else coalesce(own_models.model_name, parent_models.model_name)
+            else models.model_name
         end as model_name,
         rules.match_on,
         rules.match_values,
@@ -41,9 +43,7 @@ final as (
         rules.minimum_amount
     from taxonomy
     left join rules on taxonomy.kli_id = rules.kli_id
-    left join models as own_models on taxonomy.kli_id = own_models.kli_id
-    left join models as parent_models
-        on taxonomy.parent = parent_models.kli_id and taxonomy.is_leaf
+    left join models on taxonomy.kli_id = models.kli_id
 )
 
 select * from final
