@@ -31,7 +31,7 @@ ASKED: dict[tuple[str, str], tuple[float, float]] = {
 }
 PAIRS = tuple(ASKED)
 NEVER_ASKED = 0.07
-CHANGES_PER_DAY = 1 / 420
+CHANGES_PER_DAY = 1 / 320
 SOURCES = {
     "online_banking": 40.0,
     "mobile_app": 30.0,
@@ -39,6 +39,8 @@ SOURCES = {
     "call_center": 10.0,
     "paper_form": 8.0,
 }
+# Changes that take up the choice that was touched last.
+SECOND_THOUGHTS = 0.4
 OLD_TEXT, NEW_TEXT = "2023-06", "2026-01"
 Change = tuple[datetime, datetime, int, tuple[str, str]]
 
@@ -67,6 +69,8 @@ class Choices:
     def turn(self, stream: random.Random, day: int) -> None:
         """Turn one choice around: at once, later, earlier, or twice at the same instant."""
         pair, draw = pick(stream, PAIRS), stream.random()
+        if self.history and stream.random() < SECOND_THOUGHTS:
+            pair = self.history[-1][3]
         source = pick_weighted(stream, SOURCES)
         recorded = datetime.combine(self.stage.calendar.date(day), time(10, 0))
         recorded += timedelta(seconds=stream.getrandbits(15))

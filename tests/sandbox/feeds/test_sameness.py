@@ -18,7 +18,7 @@ from sandbox.feeds.simulation import run
 from sandbox.feeds.streams import Streams, days_of
 from tests.sandbox.feeds.conftest import ROOT, fingerprints
 
-SMALL = Plan(members=560, days=31, seed=7, canaries=3)
+SMALL = Plan(members=900, days=31, seed=7, canaries=3)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_bytes_depend_neither_on_the_run_nor_on_the_number_of_processes(
 def test_another_process_with_another_hash_seed_writes_the_same_bytes(
     whole: Path, tmp_path: Path
 ) -> None:
-    arguments = ["--members", "560", "--days", "31", "--seed", "7", "--canaries", "3"]
+    arguments = ["--members", "900", "--days", "31", "--seed", "7", "--canaries", "3"]
     subprocess.run(
         [sys.executable, "-m", "sandbox", "feeds", *arguments, "--out", str(tmp_path)],
         cwd=ROOT,
@@ -60,7 +60,7 @@ def test_another_seed_is_another_world(whole: Path, tmp_path: Path) -> None:
     assert not [name for name in large if ours[name] == theirs[name]]
 
 
-@pytest.mark.parametrize("days", [12, 30])
+@pytest.mark.parametrize("days", [4, 13, 30])
 def test_fewer_days_are_a_prefix(whole: Path, tmp_path: Path, days: int) -> None:
     run(replace(SMALL, days=days), tmp_path)
     short, long = fingerprints(tmp_path), fingerprints(whole)
