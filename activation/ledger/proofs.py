@@ -139,7 +139,7 @@ def verify_proof(proof: dict[str, Any], verifier: Verifier) -> ProvenRecord:
         IntegrityError: The proof is malformed, or a link of it does not hold; names the link.
     """
     try:
-        record, entry_text, log = proof["record"], proof["entry"], proof["log"]
+        record, entry_text, log = proof["record"], proof["entry"], str(proof["log"])
         entry = parse_canonical(entry_text.encode(), "batch entry")
         body = entry["body"]
         plaintext = record["plaintext"].encode()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -29,13 +30,13 @@ from activation.ledger.record_tree import tree_root
 from activation.ledger.subjects import Subjects
 from tellerline.clock import Clock
 from tellerline.durable import make_folder, sync_file, sync_folder
-from tellerline.errors import ConflictError
+from tellerline.errors import ConflictError, IntegrityError, RunStoppedError
 from tellerline.settings import Settings
 from tellerline.state import State
 
 RECORD_FILE_MODE = 0o640
 # Two row groups of the database, so that two cores share a slice evenly.
-_SLICE = 2 * 122_880
+SLICE_RECORDS = 2 * 122_880
 _TAKEN = "tellerline_records_taken"
 _COMMITTED = "tellerline_records_committed"
 _SUBJECTS = "tellerline_record_subjects"
@@ -55,6 +56,7 @@ def write_record_batch(
     batch_id: str,
     destination: str,
     fields: Sequence[str],
+    slice_records: int = SLICE_RECORDS,
 ) -> RecordBatch:
     """Commit to every record of a batch and write its record file durably.
 
@@ -71,11 +73,13 @@ def write_record_batch(
         batch_id: 1 to 64 characters of A-Z a-z 0-9 _ -.
         destination: Where the records went.
         fields: Names of the columns that left.
+        slice_records: For how many records the members' keys are in memory at once.
 
     Raises:
         ConflictError: The batch was reported already; its file is left as it is.
         ContractError: The table lacks a column or holds a value that is not allowed.
         CredentialsError: The file of subject keys can be read by others.
+        RunStoppedError: The disk failed.
     """
     check_names(batch_id, destination, fields)
     with state.reading() as reading:
@@ -85,7 +89,8 @@ def write_record_batch(
     name = f"{RECORDS}/{month}/{batch_id}.parquet"
     try:
         take_records(connection, relation, _TAKEN, f"record batch {batch_id}")
-        _commit_records(connection, Subjects.of(settings), batch_id, destination, fields)
+        query = partial(_committed_query, batch_id, destination, fields)
+        _commit_records(connection, Subjects.of(settings), query, slice_records)
         root = tree_root(connection, _COMMITTED)
         sha256, byte_count = _write_file(connection, settings.ledger / name)
         return RecordBatch(
@@ -116,17 +121,21 @@ def count_by(connection: duckdb.DuckDBPyConnection, relation: str, column: str) 
 def _commit_records(
     connection: duckdb.DuckDBPyConnection,
     subjects: Subjects,
-    batch_id: str,
-    destination: str,
-    fields: Sequence[str],
+    query: Callable[[str], str],
+    slice_records: int,
 ) -> None:
+    """Fill the table of commitments slice by slice; `query` gives the SELECT of one slice."""
     count = _scalar(connection, f"select count(*) from {_TAKEN}")
-    for start in range(0, max(count, 1), _SLICE):
-        where = f"position >= {start} and position < {start + _SLICE}"
+    for start in range(0, max(count, 1), slice_records):
+        where = f"position >= {start} and position < {start + slice_records}"
         _bring_subjects(connection, subjects, where)
-        query = _committed_query(where, batch_id, destination, fields)
         target = f"insert into {_COMMITTED}" if start else f"create temp table {_COMMITTED} as"
-        connection.execute(f"{target} {query}")
+        connection.execute(f"{target} {query(where)}")
+    committed = _scalar(connection, f"select count(*) from {_COMMITTED}")
+    if committed != count:
+        raise IntegrityError(
+            str(subjects.path), f"gave keys for {committed} of {count} records.", "Run again."
+        )
 
 
 def _bring_subjects(connection: duckdb.DuckDBPyConnection, subjects: Subjects, where: str) -> None:
@@ -147,6 +156,7 @@ def _bring_subjects(connection: duckdb.DuckDBPyConnection, subjects: Subjects, w
                 unnest(string_split($references, ',')) as subject_ref,
                 unnest(string_split($keys, ',')) as key_hex
         )
+        where member_id <> ''
         """,
         {
             "member_ids": columns.member_ids,
@@ -156,7 +166,7 @@ def _bring_subjects(connection: duckdb.DuckDBPyConnection, subjects: Subjects, w
     )
 
 
-def _committed_query(where: str, batch_id: str, destination: str, fields: Sequence[str]) -> str:
+def _committed_query(batch_id: str, destination: str, fields: Sequence[str], where: str) -> str:
     key = hmac_sql("member_inner", "member_outer", record_key_message_sql(batch_id))
     commitment = hmac_sql("inner_pad", "outer_pad", plaintext_sql(destination, fields))
     return f"""
@@ -205,12 +215,16 @@ def _write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str,
     temporary.unlink(missing_ok=True)
     literal = str(temporary).replace("'", "''")
     # Hashes do not compress: the fastest level costs 2 % in size and halves the time.
-    connection.execute(
-        f"""
+    query = f"""
         copy (select {_FILE_COLUMNS} from {_COMMITTED} order by position)
         to '{literal}' (format parquet, compression zstd, compression_level 1)
-        """
-    )
+    """
+    try:
+        connection.execute(query)
+    except duckdb.IOException as error:
+        raise RunStoppedError(
+            str(path), "could not be written.", "Mend the disk, then run again."
+        ) from error
     temporary.chmod(RECORD_FILE_MODE)
     sync_file(temporary)
     sha256, byte_count = file_sha256(temporary), temporary.stat().st_size

@@ -37,7 +37,7 @@ from tellerline.settings import Settings
 from tellerline.state import State
 
 LOCK_FOLDER = "ledger.state"
-MAX_ENTRIES_A_CHECKPOINT = 16_384
+CHECKPOINT_ENTRIES = 16_384
 LOCK_WAIT_SECONDS = 30.0
 _LOCK_POLL_SECONDS = 0.02
 
@@ -50,6 +50,7 @@ class Sequencer:
         state: The operational database with the outbox.
         clock: Gives the time of signing; it may not run backwards.
         lock_wait_seconds: How long to wait for another sequencer to finish.
+        checkpoint_entries: How many entries one checkpoint adds at most.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Sequencer:
         clock: Clock,
         *,
         lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+        checkpoint_entries: int = CHECKPOINT_ENTRIES,
     ) -> None:
         self._settings = settings
         self._ledger = settings.ledger
         self._state = state
         self._clock = clock
         self._lock_wait_seconds = lock_wait_seconds
+        self._checkpoint_entries = checkpoint_entries
         self._is_broken = False
 
     def drain(self) -> Checkpoint:
@@ -107,7 +110,7 @@ class Sequencer:
             head = self._finish(checkpoint, head, boot.previous_size)
         while True:
             before = edge.size
-            target = assign_indexes(self._state, before, MAX_ENTRIES_A_CHECKPOINT)
+            target = assign_indexes(self._state, before, self._checkpoint_entries)
             if checkpoint and target == before:
                 return checkpoint
             self._write_tiles(edge, target)

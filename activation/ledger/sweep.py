@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from activation.ledger.tiles import ENTRIES, TILE_WIDTH, edge_tiles, tile_name
+from tellerline.durable import sync_folder
 
 
 def sweep_partial_tiles(ledger: Path, old_size: int, new_size: int) -> None:
@@ -37,4 +38,7 @@ def _remove_folder(folder: Path) -> None:
         return
     for path in folder.iterdir():
         path.unlink()
+    # Durably, because nobody looks at this place again.
+    sync_folder(folder)
     folder.rmdir()
+    sync_folder(folder.parent)

@@ -16,7 +16,6 @@ from ledger_site import NOON, ORIGIN, Site, files_below, open_site, settings_of
 
 from activation.ledger import Sequencer, create_log_key
 from activation.ledger.notes import Signer
-from activation.ledger.sequencer import MAX_ENTRIES_A_CHECKPOINT
 from tellerline.errors import (
     ConflictError,
     CredentialsError,
@@ -70,10 +69,11 @@ def test_partial_tiles_stay_until_the_full_one_is_signed(site: Site) -> None:
 
 
 def test_a_long_backlog_is_signed_in_steps(site: Site) -> None:
-    site.record_many(MAX_ENTRIES_A_CHECKPOINT + 5)
-    checkpoint = site.drain()
-    assert checkpoint.size == MAX_ENTRIES_A_CHECKPOINT + 5
-    assert (site.ledger / f"checkpoints/{MAX_ENTRIES_A_CHECKPOINT}").exists()
+    site.record(25)
+    assert site.drain(checkpoint_entries=10).size == 25
+    names = {name for name in site.files() if name.startswith("checkpoints/")}
+    assert names == {"checkpoints/10", "checkpoints/20", "checkpoints/25"}
+    assert site.verify().is_sound
 
 
 def test_the_checkpoint_is_replaced_only_after_its_tiles(
