@@ -49,3 +49,32 @@ lock: ## Resolve the dependencies again (needs uv)
 .PHONY: clean
 clean: ## Remove what a build made (state under .tellerline and .demo stays)
 	rm -rf target dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.PHONY: demo demo-next-day dagster docs
+demo: install ## Simulated feeds become approved audiences at two destinations
+	@$(BIN)/python -m demo
+
+demo-next-day: install ## One more day of feeds; only what changed is sent
+	@$(BIN)/python -m demo --next-day
+
+dagster: install ## Open the graph of the last demo on http://127.0.0.1:3000
+	@$(BIN)/python -m demo.opened $(BIN)/dagster dev
+
+docs: install ## Open dbt docs of the last demo on http://127.0.0.1:8080
+	@$(BIN)/python -m demo.opened $(BIN)/dbt docs generate
+	@$(BIN)/python -m demo.opened $(BIN)/dbt docs serve --host 127.0.0.1
+
+.PHONY: test test-dbt test-python campaign bench
+test: lint test-dbt test-python ## Everything that CI runs
+
+test-dbt: install-dev ## dbt build with unit and data tests on an empty installation
+	@$(BIN)/python -m tests.dbt_build
+
+test-python: install-dev ## pytest
+	@$(BIN)/python -m pytest -n 2 -m "not campaign" -q
+
+campaign: install-dev ## Long fault campaigns
+	@$(BIN)/python -m pytest -n 2 -m campaign
+
+bench: install-dev ## The figures, each with its baseline from the same run
+	@$(BIN)/python -m benchmarks

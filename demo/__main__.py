@@ -88,4 +88,6 @@ def _write_dagster_settings(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

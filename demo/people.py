@@ -23,7 +23,7 @@ people:
 
 def key_of(keys: Path, principal: str) -> Path:
     """Return the private key of one of the two."""
-    return keys / principal.partition("@")[0]
+    return keys / principal.partition("@")[0].replace(".", "-")
 
 
 def appoint(governance: Path, keys: Path, project: Path) -> bool:
@@ -42,8 +42,7 @@ def appoint(governance: Path, keys: Path, project: Path) -> bool:
         if not key.exists():
             _make_key(key, principal)
             made = True
-        public = key.with_suffix(".pub") if key.suffix else Path(f"{key}.pub")
-        kind, material, *_ = public.read_text(encoding="ascii").split()
+        kind, material, *_ = key.with_suffix(".pub").read_text(encoding="ascii").split()
         lines.append(f"{principal} {kind} {material}\n")
     (governance / "allowed_signers").write_text("".join(lines), encoding="ascii")
     return made

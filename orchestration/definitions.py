@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from orchestration.automation import (
     approval_sensor,
@@ -14,6 +13,7 @@ from orchestration.automation import (
 )
 from orchestration.deliveries import DELIVERY_ASSETS, PLAN_ASSETS, ledger
 from orchestration.feeds import ingest_feeds
+from orchestration.project import dbt_resource
 from orchestration.publication import publication
 from orchestration.warehouse import PROJECT, warehouse
 
@@ -24,5 +24,5 @@ defs = dg.Definitions(
     sensors=[landing_sensor, approval_sensor],
     # One machine, one warehouse file: steps run one after another in the run's process.
     executor=dg.in_process_executor,
-    resources={"dbt": DbtCliResource(project_dir=PROJECT)},
+    resources={"dbt": dbt_resource(PROJECT)},
 )

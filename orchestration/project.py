@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
+SOURCES = ("models", "seeds", "snapshots", "macros", "tests/assertions", "tests/generic")
+
+
+def dbt_resource(project: DbtProject) -> DbtCliResource:
+    """Return the dbt of this environment, whatever PATH says."""
+    own = Path(sys.executable).with_name("dbt")
+    executable = str(own) if own.is_file() else "dbt"
+    return DbtCliResource(project_dir=project, dbt_executable=executable)
 
 
 def load_project(folder: Path = PROJECT_FOLDER) -> DbtProject:
-    """Return the dbt project, parsed if it never was; needs no warehouse, network or secret."""
+    """Return the dbt project, parsed when its manifest is missing or older than its files.
+
+    Parsing needs no warehouse, network or secret.
+    """
     project = DbtProject(project_dir=folder, profiles_dir=folder)
-    project.prepare_if_dev()
-    if not project.manifest_path.exists():
-        project.preparer.prepare(project)
+    if _is_outdated(project):
+        target = folder / project.target_path
+        dbt_resource(project).cli(["parse", "--quiet"], target_path=target).wait()
     return project
+
+
+def _is_outdated(project: DbtProject) -> bool:
+    if not project.manifest_path.exists():
+        return True
+    parsed_at = project.manifest_path.stat().st_mtime
+    files = [project.project_dir / "dbt_project.yml"]
+    for name in SOURCES:
+        files += (project.project_dir / name).rglob("*.*")
+    return any(path.stat().st_mtime > parsed_at for path in files)
 
 
 class LayerTranslator(DagsterDbtTranslator):
