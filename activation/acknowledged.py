@@ -2,7 +2,8 @@
 
 One Parquet file for a segment at a destination, replaced as a whole by each run; the operational
 database names the one that counts and its hash, in the same transaction that ends the run.
-Columns: member_id, record_id, attributes (JSON text), token, run_id, acknowledged_at.
+Columns: member_id, record_id, attributes (JSON text), token, run_id, acknowledged_at. An empty
+token says that nobody knows whether the member is there.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Acknowledged:
         segment_id: The segment.
         run_id: The run that left this state; empty before the first.
         sha256: Hash of the Parquet file; empty before the first.
-        members: How many members there are.
+        members: How many members surely are there.
         path: The Parquet file.
     """
 

@@ -7,14 +7,16 @@ grant. Of changes with the same times the withdrawal counts. No record is no con
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import duckdb
-from tellerline.consent_journal import ConsentJournal
 
+from activation.erased import drop_erased
 from activation.governance.segments import Channel, Purpose
 from tellerline.clock import parse_timestamp
+from tellerline.consent_journal import ConsentJournal
 from tellerline.errors import PolicyRefusedError
+from tellerline.state import State
 
 _STATE = """
 create or replace table live_consent as
@@ -27,6 +29,10 @@ select
 from read_parquet(?)
 where channel = ? and purpose = ? and effective_at <= ?
 group by member_id
+"""
+_NEXT = """
+select min(effective_at) from read_parquet(?)
+where channel = ? and purpose = ? and effective_at > ?
 """
 _EMPTY = """
 create or replace table live_consent (
@@ -49,14 +55,20 @@ class LiveConsent:
 
     Args:
         journal: Where ingestion appends changes.
+        state: Knows who was erased.
         scope: Channel and purpose.
         maximum_age: With nothing heard from the consent feed for longer, nothing leaves.
     """
 
     def __init__(
-        self, journal: ConsentJournal, scope: ConsentScope, maximum_age: timedelta
+        self,
+        journal: ConsentJournal,
+        state: State,
+        scope: ConsentScope,
+        maximum_age: timedelta,
     ) -> None:
         self._journal = journal
+        self._state = state
         self._scope = scope
         self._maximum_age = maximum_age
 
@@ -64,8 +76,11 @@ class LiveConsent:
         """Return something that changes whenever the journal does; costs one system call."""
         return self._journal.signature()
 
-    def load(self, connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-        """Make the table `live_consent` in `connection` with the state at `now`.
+    def load(self, connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime:
+        """Make the table `live_consent` with the state at `now`; return until when it holds.
+
+        That is when the feed will have been silent for too long, or when a change that was
+        recorded ahead takes effect.
 
         Raises:
             PolicyRefusedError: Nothing was heard from the consent feed for too long.
@@ -80,11 +95,14 @@ class LiveConsent:
                 f" consent older than {self._maximum_age} is stale.",
                 "Ingest the consent feed, then run again. Nothing was sent.",
             )
+        stale_at = heard + self._maximum_age + timedelta(microseconds=1)
         files = [str(entry.path) for entry in entries if entry.rows]
         if not files:
             connection.execute(_EMPTY)
-            return
-        connection.execute(
-            _STATE,
-            [files, self._scope.channel.value, self._scope.purpose.value, now.replace(tzinfo=None)],
-        )
+            return stale_at
+        scope = [files, self._scope.channel.value, self._scope.purpose.value]
+        connection.execute(_STATE, [*scope, now.replace(tzinfo=None)])
+        drop_erased(self._state, connection)
+        row = connection.execute(_NEXT, [*scope, now.replace(tzinfo=None)]).fetchone()
+        ahead = row[0].replace(tzinfo=UTC) if row and row[0] else stale_at
+        return min(stale_at, ahead)

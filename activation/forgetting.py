@@ -1,7 +1,8 @@
-"""Erasure on request: at every destination that holds the member, then of the key to the records.
+"""Erasure on request: at every destination that was ever sent the member, then of the key.
 
 The ledger's leaves and totals stay and still verify; without the key nobody can tell whose they
-were. What a destination cannot erase by call is listed, to be asked for in writing.
+were. What a destination cannot erase by call is listed, to be asked for in writing. The pseudonym
+of an erased member is kept, so that no later run sends the member again.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation.acknowledged import acknowledged_heads, read_acknowledged
 from activation.context import Context
 from activation.delivery.opening import open_destination
 from activation.delivery.replay import plan_of_run
+from activation.delivery.tables import runs
+from activation.erased import note_erased
 from activation.ledger.erasure import erase_subject
-from tellerline.errors import RunStoppedError
+from tellerline.errors import TellerlineError
+
+_TOOK_PART = """
+select count(*) from read_parquet($1) where member_id = $2 and operation <> 'excluded'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,12 @@ def forget_member(context: Context, member_id: str, request_id: str) -> dict[str
         member_id: The member's pseudonym.
         request_id: The request in the institution's own files.
     """
+    # First of all, so that no run that plans or reviews from now on sends the member again.
+    with context.state.transaction() as connection:
+        note_erased(connection, member_id)
     receipts = [
-        _forget_at(context, destination_id, record_ids)
-        for destination_id, record_ids in sorted(_held_by(context, member_id).items())
+        _forget_at(context, destination_id, run_id, member_id)
+        for destination_id, run_id in sorted(_sent_to(context, member_id).items())
     ]
     entry_id = erase_subject(
         context.settings,
@@ -56,39 +65,25 @@ def forget_member(context: Context, member_id: str, request_id: str) -> dict[str
     }
 
 
-def _held_by(context: Context, member_id: str) -> dict[str, set[str]]:
-    """Return the member's record ids by destination, from our own record."""
+def _sent_to(context: Context, member_id: str) -> dict[str, str]:
+    """Return the newest run at each destination in which the member took part."""
     with context.state.reading() as connection:
-        pairs = connection.execute(
-            sa.select(acknowledged_heads.c.destination_id, acknowledged_heads.c.segment_id)
-        ).all()
-    found: dict[str, set[str]] = {}
+        found = connection.execute(sa.select(runs).order_by(runs.c.run_id)).all()
+    newest: dict[str, str] = {}
     with duckdb.connect() as connection:
-        for pair in pairs:
-            held = read_acknowledged(
-                context.settings, context.state, pair.destination_id, pair.segment_id
-            )
-            held.load(connection)
-            rows = connection.execute(
-                "select coalesce(record_id, member_id) from acknowledged where member_id = $1",
-                [member_id],
-            ).fetchall()
-            if rows:
-                found.setdefault(pair.destination_id, set()).update(row[0] for row in rows)
-    return found
+        for run in found:
+            path = plan_of_run(context, run.run_id).verified_rows()
+            row = connection.execute(_TOOK_PART, [str(path), member_id]).fetchone()
+            if row and row[0]:
+                newest[run.destination_id] = run.run_id
+    return newest
 
 
-def _forget_at(context: Context, destination_id: str, record_ids: set[str]) -> Receipt:
-    with context.state.reading() as connection:
-        run_id = connection.execute(
-            sa.select(acknowledged_heads.c.run_id).where(
-                acknowledged_heads.c.destination_id == destination_id
-            )
-        ).scalar()
-    destination = open_destination(context, plan_of_run(context, str(run_id)))
+def _forget_at(context: Context, destination_id: str, run_id: str, member_id: str) -> Receipt:
+    destination = open_destination(context, plan_of_run(context, run_id))
     try:
-        return Receipt(destination_id, destination.forget(sorted(record_ids)))
-    except RunStoppedError as error:
+        return Receipt(destination_id, destination.forget([member_id]))
+    except TellerlineError as error:
         return Receipt(destination_id, 0, str(error))
     finally:
         destination.close()

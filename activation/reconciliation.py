@@ -14,6 +14,9 @@ from activation.delivery.opening import open_destination
 from activation.delivery.replay import plan_of_run
 from activation.destinations.declaration import Destination
 
+NAMED_AT_MOST = 1_000
+NAMES = ("_members", "_records")
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
@@ -26,6 +29,8 @@ class Reconciliation:
         counted: Members that it counts, or None where it does not count.
         missing: Members in our record that its list lacks, or None where it cannot list.
         extra: Members in its list that our record lacks, or None where it cannot list.
+        missing_members: Pseudonyms of the missing, the first thousand.
+        extra_records: The destination's own ids of the extra, the first thousand.
     """
 
     segment: str
@@ -34,6 +39,8 @@ class Reconciliation:
     counted: int | None
     missing: int | None
     extra: int | None
+    missing_members: tuple[str, ...] = ()
+    extra_records: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -51,6 +58,11 @@ class Reconciliation:
         """Return JSON-able values."""
         return asdict(self) | {"agrees": self.agrees}
 
+    def told(self) -> dict[str, Any]:
+        """Return what the ledger is told: numbers, nobody's pseudonym."""
+        document = self.to_document()
+        return {name: document[name] for name in document if not name.endswith(NAMES)}
+
 
 def reconcile_all(context: Context, destination_id: str = "") -> list[Reconciliation]:
     """Reconcile every segment that was ever sent, or those of one destination."""
@@ -66,29 +78,42 @@ def reconcile_all(context: Context, destination_id: str = "") -> list[Reconcilia
 
 def _reconcile(context: Context, destination_id: str, segment_id: str) -> Reconciliation:
     held = read_acknowledged(context.settings, context.state, destination_id, segment_id)
-    destination = open_destination(context, plan_of_run(context, held.run_id))
+    plan = plan_of_run(context, held.run_id)
+    destination = open_destination(context, plan, held.run_id)
     try:
         counted = destination.count()
-        missing, extra = _compare(held, destination)
+        result = Reconciliation(
+            segment_id, destination_id, held.members, counted, *_compare(held, destination)
+        )
     finally:
         destination.close()
-    result = Reconciliation(segment_id, destination_id, held.members, counted, missing, extra)
     with context.state.transaction() as connection:
-        context.reporter.record(connection, "recon.result", result.to_document())
+        context.reporter.record(connection, "recon.result", result.told())
     return result
 
 
-def _compare(held: Acknowledged, destination: Destination) -> tuple[int | None, int | None]:
+def _compare(
+    held: Acknowledged, destination: Destination
+) -> tuple[int | None, int | None, tuple[str, ...], tuple[str, ...]]:
     pages = destination.record_ids()
     if pages is None:
-        return None, None
+        return None, None, (), ()
     with duckdb.connect() as connection:
         held.load(connection)
         connection.execute("create table listed (record_id varchar)")
         for page in pages:
             connection.execute("insert into listed select unnest($1::varchar[])", [page])
-        row = connection.execute(
-            "select (select count(*) from acknowledged anti join listed using (record_id)), "
-            "(select count(*) from listed anti join acknowledged using (record_id))"
-        ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+        # Nobody knows of a member with an empty token: it is neither missing nor extra.
+        missing = connection.execute(
+            "select member_id from acknowledged anti join listed using (record_id) "
+            "where token <> '' order by member_id"
+        ).fetchall()
+        extra = connection.execute(
+            "select record_id from listed anti join acknowledged using (record_id) order by all"
+        ).fetchall()
+    return (
+        len(missing),
+        len(extra),
+        tuple(row[0] for row in missing[:NAMED_AT_MOST]),
+        tuple(row[0] for row in extra[:NAMED_AT_MOST]),
+    )

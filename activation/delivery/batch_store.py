@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from activation.context import Context
 from activation.delivery.leases import Lease
-from activation.delivery.rows import Rendered, SeqRange
+from activation.delivery.rows import Rendered, SeqRange, WithheldRow
 from activation.delivery.sending import Sent
 from activation.delivery.tables import BatchState, batches, withheld
 from activation.destinations.declaration import Answer, Stage
@@ -24,15 +24,6 @@ class KeptBatch:
     place: SeqRange
     state: BatchState
     answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class WithheldRow:
-    """A row left out from a stage on."""
-
-    seq: int
-    stage_number: int
-    may_have_arrived: bool
 
 
 def read_batches(context: Context, run_id: str, stage: Stage) -> list[KeptBatch]:
@@ -116,6 +107,8 @@ class BatchStore:
 
     def intend(self, rendered: list[Rendered]) -> None:
         """Make it durable that these bytes are about to leave."""
+        if not rendered:
+            return
         now = timestamp(self._context.clock.now())
         values = [
             {
@@ -172,8 +165,10 @@ class BatchStore:
             if value["to_state"] is BatchState.DONE
         }
 
-    def split(self, stage: Stage, parent: str, halves: list[SeqRange], attempts: int) -> None:
-        """Replace a batch that was refused as a whole by its halves."""
+    def split(
+        self, stage: Stage, parent: str, halves: list[SeqRange], attempts: int, state: BatchState
+    ) -> None:
+        """Replace a refused batch by its halves, `SENT` where the whole may have arrived."""
         with self._context.state.transaction() as connection:
             self._lease.check(self._context, connection)
             connection.execute(
@@ -181,7 +176,8 @@ class BatchStore:
                 .where(batches.c.run_id == self._run_id, batches.c.batch_id == parent)
                 .values(state=BatchState.SPLIT, attempts=batches.c.attempts + attempts)
             )
-            connection.execute(batches.insert(), [self._row(stage, half) for half in halves])
+            rows = [self._row(stage, half) | {"state": state} for half in halves]
+            connection.execute(batches.insert(), rows)
 
     def withhold(self, rows: list[WithheldRow], reason: str) -> None:
         """Keep that rows are left out."""

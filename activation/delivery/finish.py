@@ -30,7 +30,7 @@ from activation.delivery.rows import RunRows
 from activation.delivery.stage_run import WITHDRAWN
 from activation.delivery.summary import DeliverySummary, summarise
 from activation.delivery.tables import RunState, runs
-from activation.destinations.declaration import Destination
+from activation.destinations.declaration import Destination, Operation
 from activation.ledger.batches import RecordBatch, report_record_batch
 from activation.ledger.records import write_record_batch
 from activation.ledger.sequencer import Sequencer
@@ -43,8 +43,6 @@ from tellerline.durable import make_folder, sync_file, sync_folder
 from tellerline.errors import RetryableError
 
 OUTCOMES_FILE = "outcomes.parquet"
-# A list's size may lag behind its members for a while.
-COUNT_ATTEMPTS = 40
 COUNT_PAUSE_SECONDS = 0.25
 
 
@@ -66,7 +64,7 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
     now = context.clock.now()
     payloads = finish.store.read_payloads()
     make_results(connection, finish.store.read_withheld(), payloads)
-    head = _write_acknowledged(finish, timestamp(now))
+    head = _write_acknowledged(finish, destination, timestamp(now))
     outcomes = _write_outcomes(finish, timestamp(now))
     records = _write_records(finish)
     summary = summarise(
@@ -117,8 +115,8 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
 def read_count(destination: Destination, expected: int) -> int | None:
     """Return what the destination counts, giving it time to settle on what we expect."""
     pause = threading.Event()
-    count: int | None = None
-    for _ in range(COUNT_ATTEMPTS):
+    looks = int(destination.limits.settle_seconds / COUNT_PAUSE_SECONDS) + 1
+    for look in range(1, looks + 1):
         try:
             count = destination.count()
         except RetryableError:
@@ -126,7 +124,8 @@ def read_count(destination: Destination, expected: int) -> int | None:
         else:
             if count is None or count == expected:
                 return count
-        pause.wait(COUNT_PAUSE_SECONDS)
+        if look < looks:
+            pause.wait(COUNT_PAUSE_SECONDS)
     return count
 
 
@@ -135,13 +134,17 @@ def payloads_digest(payloads: Mapping[str, str]) -> str:
     return sha256_hex(canonical_json([list(pair) for pair in sorted(payloads.items())]))
 
 
-def _write_acknowledged(finish: Finish, at: str) -> Acknowledged:
+def _write_acknowledged(finish: Finish, destination: Destination, at: str) -> Acknowledged:
     held = finish.question.acknowledged
     path = acknowledged_path(
         finish.context.settings, held.destination_id, held.segment_id, finish.run_id
     )
     make_folder(path.parent)
-    members = write_acknowledged(finish.rows.connection, path, finish.run_id, at)
+    # A payload that names unchanged members too holds all that the destination keeps.
+    is_replaced = any(Operation.UNCHANGED in stage.operations for stage in destination.stages())
+    members = write_acknowledged(
+        finish.rows.connection, path, finish.run_id, at, is_replaced=is_replaced
+    )
     _sync(path)
     return replace(held, run_id=finish.run_id, sha256=file_sha256(path), members=members, path=path)
 
@@ -224,10 +227,15 @@ select
     member_id,
     operation,
     outcome,
-    consent_event_id,
+    case
+        when regexp_full_match(consent_event_id, '[A-Za-z0-9_.:/+-]{1,128}') then consent_event_id
+        when consent_event_id is not null then 'sha256:' || sha256(consent_event_id)
+    end as consent_event_id,
     consent_recorded_at as consent_as_of,
     payload_sha256,
-    left(regexp_replace(outcome_reason, '[^A-Za-z0-9_.:/+-]+', '_', 'g'), 128) as response
+    nullif(
+        left(regexp_replace(outcome_reason, '[^A-Za-z0-9_.:/+-]+', '_', 'g'), 128), ''
+    ) as response
 from results
 where operation <> 'unchanged'
 """

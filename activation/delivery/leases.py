@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -25,12 +25,23 @@ from tellerline.errors import ConflictError
 LEASE_TIME = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """The right to send, as long as nobody took a higher fence."""
+    """The right to send, as long as nobody took a higher fence.
+
+    Args:
+        name: What it is for.
+        fence: Its number; every taker's is higher than the one before.
+        expires_at: Until when nobody on another machine takes it.
+    """
 
     name: str
     fence: int
+    expires_at: datetime
+
+    def may_be_lost(self, now: datetime) -> bool:
+        """Say whether it ran out, so that it must be checked before anything leaves."""
+        return now >= self.expires_at
 
     def check(self, context: Context, connection: sa.Connection) -> None:
         """Prolong the lease in the open transaction.
@@ -38,10 +49,11 @@ class Lease:
         Raises:
             ConflictError: Another process has taken it.
         """
+        expires_at = context.clock.now() + LEASE_TIME
         result = connection.execute(
             leases.update()
             .where(leases.c.name == self.name, leases.c.fence == self.fence)
-            .values(expires_at=timestamp(context.clock.now() + LEASE_TIME))
+            .values(expires_at=timestamp(expires_at))
         )
         if result.rowcount != 1:
             raise ConflictError(
@@ -49,6 +61,7 @@ class Lease:
                 "was taken by another process.",
                 "This one stops; the other goes on.",
             )
+        self.expires_at = expires_at
 
 
 @contextmanager
@@ -61,12 +74,13 @@ def hold_lease(context: Context, name: str) -> Iterator[Lease]:
     lock = context.settings.home / "locks" / f"{name.replace('/', '__')}.lock"
     with exclusive(lock, f"delivery {name}"):
         with context.state.transaction() as connection:
-            fence = _take(context, connection, name)
-        yield Lease(name, fence)
+            lease = _take(context, connection, name)
+        yield lease
 
 
-def _take(context: Context, connection: sa.Connection, name: str) -> int:
-    now = timestamp(context.clock.now())
+def _take(context: Context, connection: sa.Connection, name: str) -> Lease:
+    moment = context.clock.now()
+    now, expires_at = timestamp(moment), moment + LEASE_TIME
     host = socket.gethostname()
     row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
     if row is not None and row.host != host and row.expires_at > now:
@@ -83,7 +97,7 @@ def _take(context: Context, connection: sa.Connection, name: str) -> int:
             fence=fence,
             holder=f"process {os.getpid()}",
             host=host,
-            expires_at=timestamp(context.clock.now() + LEASE_TIME),
+            expires_at=timestamp(expires_at),
         )
     )
-    return fence
+    return Lease(name, fence, expires_at)

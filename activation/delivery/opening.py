@@ -55,9 +55,7 @@ def open_destination(
         base_url=entry.base_url,
         credential=credential,
         options=document["destination"]["options"],
-        requests_per_period=entry.limits.requests_per_period,
-        period_seconds=entry.limits.period_seconds,
-        concurrency=entry.limits.concurrency,
+        limits=entry.limits.by_name(),
     )
     facts = DeliveryFacts(
         run_id=run_id,

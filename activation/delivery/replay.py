@@ -66,8 +66,7 @@ def replay_run(context: Context, run_id: str) -> Iterator[ReplayedBatch]:
     destination = open_destination(context, plan, run_id)
     with duckdb.connect() as connection:
         rows = open_rows(plan, publication_of(context, plan), connection)
-        for row in read_withheld_rows(context, run_id):
-            rows.withhold([row.seq], row.stage_number)
+        rows.withhold_all(read_withheld_rows(context, run_id))
         for number, stage in enumerate(destination.stages()):
             kept = read_batches(context, run_id, stage)
             places = [item.place for item in kept]

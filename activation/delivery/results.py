@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from activation.delivery.batch_store import WithheldRow
+from activation.delivery.rows import WithheldRow
 from activation.destinations.declaration import Outcome
 
 SUPPRESSED_LATE = "suppressed_late"
@@ -72,16 +72,23 @@ def count_rejections(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def write_acknowledged(
-    connection: duckdb.DuckDBPyConnection, path: Path, run_id: str, at: str
+    connection: duckdb.DuckDBPyConnection, path: Path, run_id: str, at: str, *, is_replaced: bool
 ) -> int:
-    """Write what the destination holds after the run, and return how many members that is.
+    """Write what the destination holds after the run, and return how many members surely are there.
 
-    A withheld row of a batch that was under way when a process died may be there: it is kept with
-    a token that fits nothing, so that the next plan removes it.
+    A member added with an unknown outcome, or withheld from a batch that may have arrived before,
+    may be there: it is kept with an empty token, so that the next plan removes it or adds it again.
+
+    Args:
+        connection: Holds `results`, `uncertain` and `acknowledged`.
+        path: The Parquet file to write.
+        run_id: The run.
+        at: When it ended, ISO 8601.
+        is_replaced: Whether the destination holds nothing that was not in this run's payload.
     """
-    connection.execute(_ACKNOWLEDGED, [run_id, at])
+    connection.execute(_ACKNOWLEDGED, [run_id, at, is_replaced])
     _copy(connection, "acknowledged_next", path)
-    row = connection.execute("select count(*) from acknowledged_next").fetchone()
+    row = connection.execute("select count(*) from acknowledged_next where token <> ''").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -132,6 +139,9 @@ select
     rows.consent_recorded_at,
     case
         when rows.seq in (select seq from withheld_rows) then 'suppressed_late'
+        -- Without an id of theirs it was never there: there was nothing to take away.
+        when rows.operation = 'remove' and reached.seq is null and rows.record_id is null
+            then 'confirmed'
         when reached.is_rejected then 'rejected'
         when reached.seq is null or reached.is_unknown then 'unknown'
         when reached.is_accepted then 'accepted'
@@ -153,10 +163,18 @@ with settled as (
 ),
 uncertain_rows as (
     select * from results
-    where operation = 'add' and seq in (select seq from uncertain)
+    where operation = 'add' and (outcome = 'unknown' or seq in (select seq from uncertain))
+),
+gone as (
+    select member_id from settled
+    union all
+    select member_id from uncertain_rows
+    union all
+    select member_id from results
+    where $3 and outcome = 'suppressed_late'
 )
 select * from acknowledged
-where member_id not in (select member_id from settled)
+where member_id not in (select member_id from gone)
 union all
 select
     member_id, record_id, after_attributes as attributes, after_token as token,

@@ -29,6 +29,15 @@ class SeqRange:
 
 
 @dataclass(frozen=True, slots=True)
+class WithheldRow:
+    """A row left out from a stage on."""
+
+    seq: int
+    stage_number: int
+    may_have_arrived: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A batch as bytes, with the keys of its rows in order."""
 
@@ -172,10 +181,12 @@ class RunRows:
             [ordinals, number],
         ).fetchall()
 
-    def withhold(self, seqs: Iterable[int], number: int) -> None:
-        """Leave rows out of the stage `number` and of all later ones."""
+    def withhold_all(self, withheld: Iterable[WithheldRow]) -> None:
+        """Leave each row out of its stage and of all later ones."""
+        rows = list(withheld)
         self.connection.execute(
-            "insert into withheld_rows select unnest($1::bigint[]), $2", [list(seqs), number]
+            "insert into withheld_rows select unnest($1::bigint[]), unnest($2::integer[])",
+            [[row.seq for row in rows], [row.stage_number for row in rows]],
         )
 
     def take_answers(self, number: int, batch_ids: list[str], answers: list[str]) -> None:

@@ -18,7 +18,7 @@ from activation.delivery.finish import Finish, finish_run
 from activation.delivery.gate import pass_gate
 from activation.delivery.leases import Lease, hold_lease
 from activation.delivery.opening import open_destination, open_rows, publication_of
-from activation.delivery.sending import ATTEMPTS, FIRST_PAUSE_SECONDS, Sender
+from activation.delivery.sending import Sender, pause_seconds
 from activation.delivery.stage_run import StageRun, Workshop
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.tables import RunState, runs
@@ -60,6 +60,10 @@ def apply_plan(
     if kept is not None and kept.is_finished:
         return DeliverySummary.from_document(json.loads(kept.summary))
     with hold_lease(context, f"{plan.destination_id}/{plan.segment_id}") as lease:
+        # Another process may have started or ended the run while this one waited.
+        kept = find_run(context, plan)
+        if kept is not None and kept.is_finished:
+            return DeliverySummary.from_document(json.loads(kept.summary))
         run_id = kept.run_id if kept else new_id(context.clock)
         approval = pass_gate(context, plan, run_id, is_resumed=kept is not None)
         started_at = kept.started_at if kept else _start(context, plan, run_id, approval)
@@ -127,7 +131,7 @@ def _deliver(
 ) -> DeliverySummary:
     publication = publication_of(context, plan)
     question = ask(context, publication, plan.segment_id, plan.destination_id)
-    consent = question.live_consent(context.settings.consent_journal)
+    consent = question.live_consent(context)
     watch = Watch(context, plan, run.run_id, approval, consent)
     store = BatchStore(context, run.run_id, lease)
     with duckdb.connect() as connection:
@@ -136,9 +140,12 @@ def _deliver(
         destination = open_destination(context, plan, run.run_id, run.started_at)
         try:
             draws = random.Random(run.run_id)  # noqa: S311 - jitter, not a secret
-            sender = Sender(destination, watch.changed, draws)
-            for row in store.read_withheld():
-                rows.withhold([row.seq], row.stage_number)
+            sender = Sender(
+                destination,
+                lambda reviews: watch.changed(reviews) or lease.may_be_lost(context.clock.now()),
+                draws,
+            )
+            rows.withhold_all(store.read_withheld())
             prepare(destination, draws)
             concurrency = destination.limits.concurrency
             workshop = Workshop(rows, store, watch, sender, concurrency, progress)
@@ -153,13 +160,13 @@ def _deliver(
 def prepare(destination: Destination, draws: random.Random) -> None:
     """Let the destination make what must exist, with a few attempts; doing it again is harmless."""
     pause = threading.Event()
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, destination.limits.attempts + 1):
         try:
             destination.prepare()
         except RetryableError as error:
-            if attempt == ATTEMPTS:
+            if attempt == destination.limits.attempts:
                 raise
-            own = FIRST_PAUSE_SECONDS * 2**attempt * draws.uniform(0.5, 1.0)
+            own = pause_seconds(destination.limits, attempt, draws)
             pause.wait(own if error.retry_after_seconds is None else error.retry_after_seconds)
         else:
             return

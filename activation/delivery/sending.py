@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from activation.destinations.declaration import Answer, Batch, Destination
+from activation.destinations.declaration import Answer, Batch, Destination, Limits
 from tellerline.errors import BatchRejectedError, RetryableError, TellerlineError
 
-ATTEMPTS = 6
-FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
+LOOK_SECONDS = 0.25
 # A row that an answer does not account for is asked about again this often.
 REPEATS_FOR_UNKNOWN = 2
 
@@ -43,12 +42,13 @@ class Sender:
 
     Args:
         destination: Where to.
-        world_changed: Whether consent or approval changed, so that a batch must not leave yet.
+        world_changed: Whether consent, approval or lease changed since so many reviews, so that a
+            batch must not leave yet.
         draws: Random numbers for the jitter of pauses.
     """
 
     def __init__(
-        self, destination: Destination, world_changed: Callable[[], bool], draws: random.Random
+        self, destination: Destination, world_changed: Callable[[int], bool], draws: random.Random
     ) -> None:
         self._destination = destination
         self._world_changed = world_changed
@@ -59,33 +59,56 @@ class Sender:
         """Let nothing more leave; pauses end at once."""
         self._stop.set()
 
-    def send(self, batch: Batch) -> Sent:
-        """Send one batch until there is an answer, a refusal, or no attempt left."""
-        may_have_arrived = False
-        failure: TellerlineError | None = None
-        for attempt in range(1, ATTEMPTS + 1):
-            if self._stop.is_set() or self._world_changed():
-                return Sent(batch, attempt - 1, may_have_arrived=may_have_arrived, failure=failure)
-            try:
-                answer = self._destination.send(batch)
-            except RetryableError as error:
-                failure = error
-                may_have_arrived = may_have_arrived or error.outcome_unknown
-                if may_have_arrived and not batch.stage.set_semantics:
-                    break
-                self._pause(attempt, error.retry_after_seconds)
-            except BatchRejectedError as error:
-                return Sent(batch, attempt, refusal=error)
-            except TellerlineError as error:
-                return Sent(batch, attempt, failure=error, may_have_arrived=may_have_arrived)
-            else:
-                if not answer.unknown or attempt > REPEATS_FOR_UNKNOWN:
-                    return Sent(batch, attempt, answer=answer)
-                may_have_arrived = True
-        return Sent(batch, ATTEMPTS, failure=failure, may_have_arrived=may_have_arrived)
+    def send(self, batch: Batch, reviews: int) -> Sent:
+        """Send one batch until there is an answer, a refusal, or no attempt left.
 
-    def _pause(self, attempt: int, asked_seconds: float | None) -> None:
-        longest = min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
-        own = longest * self._draws.uniform(0.5, 1.0)
+        Args:
+            batch: The batch.
+            reviews: How many reviews of the world there were when it was rendered.
+        """
+
+        def is_over() -> bool:
+            return self._stop.is_set() or self._world_changed(reviews)
+
+        limits = self._destination.limits
+        sent, again = Sent(batch, 0), True
+        while again and sent.attempts < limits.attempts:
+            # Waiting for the rate limit takes its time: what changed meanwhile counts too.
+            if not self._destination.admit(is_over) or is_over():
+                return replace(sent, answer=None, failure=None)
+            sent, again = self._try(sent)
+            if again and sent.attempts < limits.attempts:
+                self._pause(sent, is_over)
+        return sent
+
+    def _try(self, before: Sent) -> tuple[Sent, bool]:
+        """Let the batch leave once more; return what came of it and whether to try again."""
+        batch = before.batch
+        sent = Sent(batch, before.attempts + 1, may_have_arrived=before.may_have_arrived)
+        try:
+            answer = self._destination.send(batch)
+        except RetryableError as error:
+            may_have_arrived = sent.may_have_arrived or error.outcome_unknown
+            again = batch.stage.set_semantics or not may_have_arrived
+            return replace(sent, failure=error, may_have_arrived=may_have_arrived), again
+        except BatchRejectedError as error:
+            return replace(sent, refusal=error), False
+        except TellerlineError as error:
+            return replace(sent, failure=error), False
+        again = bool(answer.unknown) and sent.attempts <= REPEATS_FOR_UNKNOWN
+        return replace(sent, answer=answer, may_have_arrived=True), again
+
+    def _pause(self, sent: Sent, is_over: Callable[[], bool]) -> None:
+        left = pause_seconds(self._destination.limits, sent.attempts, self._draws)
         # The destination's word wins over our own back-off.
-        self._stop.wait(own if asked_seconds is None else asked_seconds)
+        if isinstance(sent.failure, RetryableError) and sent.failure.retry_after_seconds:
+            left = sent.failure.retry_after_seconds
+        while left > 0 and not is_over():
+            self._stop.wait(min(left, LOOK_SECONDS))
+            left -= LOOK_SECONDS
+
+
+def pause_seconds(limits: Limits, attempt: int, draws: random.Random) -> float:
+    """Return the pause after a failed attempt: twice as long each time, with jitter, bounded."""
+    longest = limits.first_pause_seconds * 2 ** (attempt - 1)
+    return float(min(longest, LONGEST_PAUSE_SECONDS) * draws.uniform(0.5, 1.0))

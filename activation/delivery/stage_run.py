@@ -7,13 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from activation.delivery.batch_store import BatchStore, WithheldRow
-from activation.delivery.rows import Rendered, RunRows, SeqRange
+from activation.delivery.batch_store import BatchStore
+from activation.delivery.rows import Rendered, RunRows, SeqRange, WithheldRow
 from activation.delivery.sending import Sender, Sent
 from activation.delivery.tables import BatchState
 from activation.delivery.watch import Watch
 from activation.destinations.declaration import Batch, Stage
-from tellerline.errors import RetryableError, RunStoppedError, TellerlineError
+from tellerline.errors import ConflictError, RetryableError, RunStoppedError, TellerlineError
 
 GROUP = 32
 # With this many rows refused and none taken, the fault is not in the rows.
@@ -58,6 +58,7 @@ class StageRun:
         self._uncertain = {n for n, item in enumerate(kept) if item.state is BatchState.SENT}
         self._failure: TellerlineError | None = None
         self._taken = self._refused = 0
+        self._came_back = False
 
     def run(self) -> None:
         """Send everything that is not settled yet, and take the answers over.
@@ -80,7 +81,7 @@ class StageRun:
             try:
                 while (self._todo and self._failure is None) or under_way:
                     while self._todo and self._failure is None and len(under_way) <= GROUP:
-                        under_way |= self._launch(pool)
+                        under_way |= self._launch_or_fail(pool)
                     if under_way:
                         done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                         self._settle([future.result() for future in done])
@@ -90,21 +91,34 @@ class StageRun:
         if self._failure is not None:
             raise self._failure
 
+    def _launch_or_fail(self, pool: ThreadPoolExecutor) -> set[Future[Sent]]:
+        """Launch a group; what refuses it stops the stage once all under way is settled."""
+        try:
+            return self._launch(pool)
+        except ConflictError:
+            raise
+        except TellerlineError as error:
+            self._fail(error)
+            return set()
+
     def _launch(self, pool: ThreadPoolExecutor) -> set[Future[Sent]]:
-        if self._shop.watch.changed():
-            self._shop.watch.review(self._shop.rows.connection)
+        watch = self._shop.watch
+        if self._came_back or watch.changed(watch.reviews):
+            watch.review(self._shop.rows.connection)
             self._withhold()
+            self._came_back = False
         group = [self._todo.popleft() for _ in range(min(GROUP, len(self._todo)))]
         rendered = self._shop.rows.render(self._stage, self._number, self._places, group)
         for item in rendered:
             if self._is_too_large(item):
-                self._halve(item.batch_id, 0)
+                self._halve(item.batch_id)
         rendered = [item for item in rendered if not self._is_too_large(item)]
         self._shop.store.intend(rendered)
         return {
             pool.submit(
                 self._shop.sender.send,
                 Batch(item.batch_id, self._stage, item.payload, item.keys),
+                watch.reviews,
             )
             for item in rendered
             if item.keys
@@ -117,7 +131,7 @@ class StageRun:
             WithheldRow(seq, self._number, ordinal in self._uncertain) for ordinal, seq in found
         ]
         self._shop.store.withhold(rows, WITHDRAWN)
-        self._shop.rows.withhold([row.seq for row in rows], self._number)
+        self._shop.rows.withhold_all(rows)
 
     def _settle(self, results: list[Sent]) -> None:
         refused = {
@@ -133,6 +147,8 @@ class StageRun:
         for result in settled:
             self._note(result, refused)
         for result in whole:
+            if result.may_have_arrived:
+                self._uncertain.add(self._ordinals[result.batch.batch_id])
             self._halve(result.batch.batch_id, result.attempts)
 
     def _note(self, result: Sent, refused: dict[str, str]) -> None:
@@ -154,13 +170,16 @@ class StageRun:
         elif result.failure is not None:
             self._fail(result.failure)
         else:
-            # The world changed before it left: it is rendered anew after a review.
+            # The world changed before it left (again): it is rendered anew after a review.
             self._todo.appendleft(ordinal)
+            self._came_back = True
+            if result.may_have_arrived:
+                self._uncertain.add(ordinal)
 
     def _is_too_large(self, item: Rendered) -> bool:
         return 0 < self._stage.maximum_bytes < len(item.payload) and len(item.keys) > 1
 
-    def _halve(self, batch_id: str, attempts: int) -> None:
+    def _halve(self, batch_id: str, attempts: int = 0) -> None:
         ordinal = self._ordinals[batch_id]
         place = self._places[ordinal]
         middle = self._shop.rows.middle(ordinal)
@@ -168,7 +187,9 @@ class StageRun:
             SeqRange(f"{place.batch_id}a", place.first, middle),
             SeqRange(f"{place.batch_id}b", middle + 1, place.last),
         ]
-        self._shop.store.split(self._stage, place.batch_id, halves, attempts)
+        is_uncertain = ordinal in self._uncertain
+        state = BatchState.SENT if is_uncertain else BatchState.PLANNED
+        self._shop.store.split(self._stage, place.batch_id, halves, attempts, state)
         first = len(self._places)
         self._shop.rows.move(ordinal, middle, first)
         for number, half in enumerate(halves, first):
@@ -176,6 +197,8 @@ class StageRun:
             self._answers.append("")
             self._ordinals[half.batch_id] = number
             self._todo.append(number)
+            if is_uncertain:
+                self._uncertain.add(number)
 
     def _fail(self, failure: TellerlineError) -> None:
         self._shop.sender.stop()

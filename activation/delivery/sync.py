@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from activation.context import Context
 from activation.delivery.finish import read_count
 from activation.delivery.opening import open_destination
+from activation.delivery.replay import plan_of_run
 from activation.delivery.run import Progress, apply_plan
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.tables import RunState, runs
@@ -52,7 +53,9 @@ def unchanged_summary(context: Context, plan: Plan) -> DeliverySummary:
     """Return the summary of a plan that changes nothing; only the count is read back."""
     counts = plan.counts
     held = int(plan.document["acknowledged"]["members"])
-    destination = open_destination(context, plan)
+    last_run = str(plan.document["acknowledged"]["run"])
+    opened = plan_of_run(context, last_run) if last_run else plan
+    destination = open_destination(context, opened, last_run)
     try:
         count = read_count(destination, held)
     finally:

@@ -64,10 +64,19 @@ class Watch:
         self._consent = consent
         # Nothing was looked at yet: the first review looks at everything.
         self._seen: Signature | None = None
+        self._holds_until = context.clock.now()
+        self.reviews = 0
 
-    def changed(self) -> bool:
-        """Say whether something changed since the last review; safe to call from any thread."""
-        return self._look() != self._seen
+    def changed(self, reviews: int) -> bool:
+        """Say whether the world is another than after so many reviews; safe in any thread.
+
+        A batch that was rendered before the latest review may hold a row that it ruled out.
+        """
+        return (
+            reviews != self.reviews
+            or self._look() != self._seen
+            or self._context.clock.now() >= self._holds_until
+        )
 
     def review(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Take the world as it is now: the approval if it changed or ended, consent always.
@@ -81,8 +90,10 @@ class Watch:
         is_known = self._seen is not None and self._seen.approval == looked.approval
         if not is_known or now >= parse_timestamp(self._approval.not_after):
             self._approval = find_approval(self._context, self._plan, self._run_id)
-        self._consent.load(connection, now)
+        consent_holds_until = self._consent.load(connection, now)
+        self.reviews += 1
         self._seen = looked
+        self._holds_until = min(parse_timestamp(self._approval.not_after), consent_holds_until)
 
     def _look(self) -> Signature:
         governance = self._context.settings.governance
@@ -101,4 +112,5 @@ def _stamp(path: Path) -> tuple[str, int, int]:
         status = path.stat()
     except FileNotFoundError:
         return (path.name, 0, 0)
-    return (path.name, status.st_size, status.st_mtime_ns)
+    # Unlike the time of modification, nobody can set this one back.
+    return (path.name, status.st_size, status.st_ctime_ns)

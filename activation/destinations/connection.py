@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from activation.destinations import file_drop, hubspot
-from activation.destinations.declaration import Declaration, DeliveryFacts, Destination, Limits
+from activation.destinations.declaration import Declaration, DeliveryFacts, Destination
 from activation.destinations.fields import MappedField
 from activation.destinations.transport import Transport
 from tellerline.errors import ConfigurationError
@@ -26,9 +27,7 @@ class Address:
         base_url: Its base URL.
         credential: The secret itself, resolved; never logged.
         options: Its options in the register.
-        requests_per_period: The register's limit, or None for the destination's own.
-        period_seconds: As above.
-        concurrency: As above.
+        limits: Where the register's limits differ from the destination's own, by name.
     """
 
     name: str
@@ -36,9 +35,7 @@ class Address:
     base_url: str
     credential: str
     options: Mapping[str, str | int | bool]
-    requests_per_period: int | None = None
-    period_seconds: int | None = None
-    concurrency: int | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Address({self.name})"
@@ -62,7 +59,7 @@ def declaration_of(destination_type: str) -> Declaration:
 
 def connect(address: Address, facts: DeliveryFacts, fields: tuple[MappedField, ...]) -> Destination:
     """Return the destination, connected for one delivery. No call is made yet."""
-    limits = _limits(address)
+    limits = replace(declaration_of(address.type).limits, **address.limits)
     if address.type == hubspot.DECLARATION.type:
         headers = {"Authorization": f"Bearer {address.credential}"}
         return hubspot.HubSpot(
@@ -78,14 +75,5 @@ def connect(address: Address, facts: DeliveryFacts, fields: tuple[MappedField, .
         facts=facts,
         fields=fields,
         options=address.options,
-    )
-
-
-def _limits(address: Address) -> Limits:
-    own = declaration_of(address.type).limits
-    return replace(
-        own,
-        requests_per_period=address.requests_per_period or own.requests_per_period,
-        period_seconds=address.period_seconds or own.period_seconds,
-        concurrency=address.concurrency or own.concurrency,
+        limits=limits,
     )

@@ -6,10 +6,13 @@ an SQL expression for the fragment of one row, and the engine joins fragments in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 
 class Operation(StrEnum):
@@ -32,11 +35,29 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a destination takes: requests in any period of so many seconds, and at one time."""
+    """What a destination takes, and how patient we are with it.
+
+    Args:
+        requests_per_period: Requests in any period.
+        period_seconds: The length of that period.
+        concurrency: Requests at one time.
+        records_per_batch: Rows in a batch, where it takes fewer than it documents.
+        attempts: How often a batch is tried before the run stops.
+        first_pause_seconds: The pause after the first failed attempt; each further one doubles it.
+        settle_seconds: How long its own count may lag behind what it confirmed.
+    """
 
     requests_per_period: int
     period_seconds: int
     concurrency: int
+    records_per_batch: int | None = None
+    attempts: int = 6
+    first_pause_seconds: float = 1.0
+    settle_seconds: float = 10.0
+
+    def records(self, documented: int) -> int:
+        """Return how many rows a batch may have where the documentation says `documented`."""
+        return min(documented, self.records_per_batch or documented)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +164,11 @@ class DeliveryFacts:
     started_at: str
 
 
+def reason_code(word: object) -> str:
+    """Return a destination's reason as a code: free text may repeat what was sent."""
+    return word if isinstance(word, str) and _CODE.fullmatch(word) else "OTHER"
+
+
 class Destination(Protocol):
     """A connection to one destination for one segment's audience."""
 
@@ -163,8 +189,12 @@ class Destination(Protocol):
         """
         ...
 
+    def admit(self, is_over: Callable[[], bool]) -> bool:
+        """Wait until one more batch may leave; return False if `is_over` says so meanwhile."""
+        ...
+
     def send(self, batch: Batch) -> Answer:
-        """Send one batch once and read the answer.
+        """Send one admitted batch once and read the answer.
 
         Raises:
             RetryableError: A passing fault; `outcome_unknown` tells whether it may have arrived.
@@ -181,8 +211,8 @@ class Destination(Protocol):
         """Yield the ids of all members there, page by page, or None where it cannot list them."""
         ...
 
-    def forget(self, record_ids: list[str]) -> int:
-        """Erase the members for good and return how many were erased."""
+    def forget(self, member_keys: list[str]) -> int:
+        """Erase the members for good and return how many there were to erase."""
         ...
 
     def close(self) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from tellerline.errors import ConfigurationError
 
-_COLUMN = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _FORMULA_START = r"'^([=+\-@\t\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])'"
 _APOSTROPHE = r"'\1"
-_FIELD = re.compile(r"^[A-Za-z][A-Za-z0-9_ ]{0,99}$")
+# What the ledger's record files take as a field name too.
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,9 @@ class MappedField:
     column: str
 
     def __post_init__(self) -> None:
-        if not _FIELD.match(self.name):
+        if not _FIELD.fullmatch(self.name):
             raise ConfigurationError(f"destination field {self.name}", "is no plain field name.")
-        if not _COLUMN.match(self.column):
+        if not _COLUMN.fullmatch(self.column):
             raise ConfigurationError(f"column {self.column}", "is no plain column name.")
 
 

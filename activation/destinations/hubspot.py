@@ -8,7 +8,7 @@ email cannot be partial. Membership goes by contact record id, so contacts come 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from activation.destinations.declaration import (
@@ -18,13 +18,24 @@ from activation.destinations.declaration import (
     DeliveryFacts,
     Limits,
     Operation,
-    Outcome,
     Stage,
 )
 from activation.destinations.fields import MappedField, sql_json_object, sql_json_text, sql_text
-from activation.destinations.transport import Transport
-from tellerline.errors import BatchRejectedError, ConfigurationError, RunStoppedError
+from activation.destinations.hubspot_answers import (
+    as_object,
+    read_membership,
+    read_statuses,
+    read_upsert,
+)
+from activation.destinations.transport import Reply, Transport
+from tellerline.errors import (
+    BatchRejectedError,
+    ConfigurationError,
+    RetryableError,
+    RunStoppedError,
+)
 
+Reader = Callable[[Reply, Batch, str], Answer]
 DECLARATION = Declaration(
     type="hubspot",
     identifiers=frozenset({"member_key", "email"}),
@@ -36,7 +47,6 @@ CONTACTS_PER_BATCH = 100
 MEMBERSHIPS_PER_BATCH = 10_000
 STATUSES_PER_BATCH = 100
 MEMBERSHIP_PAGE = 250
-MULTI_STATUS = 207
 NOT_FOUND = "404"
 
 _DATED = "2026-09"
@@ -105,7 +115,7 @@ class HubSpot:
             fragment=sql_json_text("record_id"),
             prefix="[",
             suffix="]",
-            records=MEMBERSHIPS_PER_BATCH,
+            records=self.limits.records(MEMBERSHIPS_PER_BATCH),
         )
         contacts = Stage(
             name="contacts",
@@ -121,7 +131,7 @@ class HubSpot:
             ),
             prefix='{"inputs":[',
             suffix="]}",
-            records=CONTACTS_PER_BATCH,
+            records=self.limits.records(CONTACTS_PER_BATCH),
         )
         add = Stage(
             name="membership_add",
@@ -130,7 +140,7 @@ class HubSpot:
             fragment=sql_json_text("record_id"),
             prefix="[",
             suffix="]",
-            records=MEMBERSHIPS_PER_BATCH,
+            records=self.limits.records(MEMBERSHIPS_PER_BATCH),
         )
         stages = (remove, self._withdrawals(), contacts, add)
         return stages if self._subscription_id else (remove, contacts, add)
@@ -143,17 +153,22 @@ class HubSpot:
                 self._make_property(mapped.name, unique=False)
         self._list_id = self._find_list() or self._make_list()
 
+    def admit(self, is_over: Callable[[], bool]) -> bool:
+        """Wait for the rate limit."""
+        return self._transport.admit(is_over)
+
     def send(self, batch: Batch) -> Answer:
         """Send one batch and read the outcome of each row."""
-        match batch.stage.name:
-            case "contacts":
-                return self._upsert(batch)
-            case "withdrawal":
-                return self._withdraw(batch)
-            case "membership_add":
-                return self._change_membership(batch, "add")
-            case _:
-                return self._change_membership(batch, "remove")
+        verb, path, read = self._call_of(batch.stage)
+        reply = self._transport.call(verb, path, batch.payload, is_admitted=True)
+        try:
+            return read(reply, batch, self._key)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise RetryableError(
+                f"{self._name} {verb} {path}",
+                "answered with JSON that is no such answer.",
+                outcome_unknown=True,
+            ) from None
 
     def count(self) -> int | None:
         """Return the size that the list reports, 0 without a list; it may lag for a while."""
@@ -177,16 +192,32 @@ class HubSpot:
             if not after:
                 return
 
-    def forget(self, record_ids: list[str]) -> int:
-        """Delete contacts for good, one call each."""
-        for record_id in record_ids:
-            payload = json.dumps({"objectId": record_id}).encode()
-            self._transport.call("POST", f"{self._paths['contacts']}/gdpr-delete", payload)
-        return len(record_ids)
+    def forget(self, member_keys: list[str]) -> int:
+        """Delete contacts for good by our own key, one call each; one that is gone counts not."""
+        erased = 0
+        for member_key in member_keys:
+            payload = json.dumps({"objectId": member_key, "idProperty": self._key}).encode()
+            try:
+                self._transport.call("POST", f"{self._paths['contacts']}/gdpr-delete", payload)
+            except BatchRejectedError as error:
+                if NOT_FOUND not in error.problem:
+                    raise
+            else:
+                erased += 1
+        return erased
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _call_of(self, stage: Stage) -> tuple[str, str, Reader]:
+        if stage.name == "contacts":
+            return "POST", f"{self._paths['contacts']}/batch/upsert", read_upsert
+        if stage.name == "withdrawal":
+            return "POST", f"{self._paths['statuses']}/batch/write", read_statuses
+        change = stage.name.removeprefix("membership_")
+        path = f"{self._paths['lists']}/{self._list_id}/memberships/{change}"
+        return "PUT", path, read_membership
 
     def _properties(self) -> str:
         members = [(mapped.name, sql_json_text(mapped.column)) for mapped in self._fields]
@@ -207,62 +238,8 @@ class HubSpot:
             fragment=f"{sql_text(opening)} || {sql_json_text('email')} || {sql_text(constants)}",
             prefix='{"inputs":[',
             suffix="]}",
-            records=STATUSES_PER_BATCH,
+            records=self.limits.records(STATUSES_PER_BATCH),
         )
-
-    def _upsert(self, batch: Batch) -> Answer:
-        path = f"{self._paths['contacts']}/batch/upsert"
-        reply = self._transport.call("POST", path, batch.payload)
-        document = _object(reply.document)
-        results = document.get("results", [])
-        # Results come in any order. They are matched by our key where the answer repeats it and
-        # by trace id otherwise; a row that neither names is not known to have arrived.
-        traces = {
-            str(row["objectWriteTraceId"]): row for row in results if "objectWriteTraceId" in row
-        }
-        rejected = _rejections(document)
-        record_ids = {key: str(row["id"]) for key, row in traces.items()}
-        missing = [key for key in batch.keys if key not in rejected and key not in record_ids]
-        if missing:
-            record_ids.update(self._match_by_key(batch, results, missing))
-        unknown = frozenset(key for key in missing if key not in record_ids)
-        return Answer(reply.status, Outcome.CONFIRMED, record_ids, rejected, unknown)
-
-    def _match_by_key(
-        self, batch: Batch, results: list[dict[str, Any]], missing: list[str]
-    ) -> dict[str, str]:
-        by_member = {
-            str(row.get("properties", {}).get(self._key, "")).casefold(): str(row["id"])
-            for row in results
-        }
-        wanted = set(missing)
-        return {
-            str(row["objectWriteTraceId"]): by_member[row["id"].casefold()]
-            for row in json.loads(batch.payload)["inputs"]
-            if str(row["objectWriteTraceId"]) in wanted and row["id"].casefold() in by_member
-        }
-
-    def _change_membership(self, batch: Batch, verb: str) -> Answer:
-        path = f"{self._paths['lists']}/{self._list_id}/memberships/{verb}"
-        reply = self._transport.call("PUT", path, batch.payload)
-        missing = [str(key) for key in _object(reply.document).get("recordIdsMissing", [])]
-        # A contact that is gone is as removed as can be; it cannot be a member of a list.
-        rejected = {} if verb == "remove" else dict.fromkeys(missing, "RECORD_MISSING")
-        return Answer(reply.status, Outcome.CONFIRMED, rejected=rejected)
-
-    def _withdraw(self, batch: Batch) -> Answer:
-        path = f"{self._paths['statuses']}/batch/write"
-        reply = self._transport.call("POST", path, batch.payload)
-        results = _object(reply.document).get("results", [])
-        done = {str(row.get("subscriberIdString", "")).casefold() for row in results}
-        # The keys stand in for the addresses, which stay in the payload.
-        inputs = json.loads(batch.payload)["inputs"]
-        refused = {
-            key: "NOT_WRITTEN"
-            for key, row in zip(batch.keys, inputs, strict=True)
-            if row["subscriberIdString"].casefold() not in done
-        }
-        return Answer(reply.status, Outcome.CONFIRMED, rejected=refused)
 
     def _make_property(self, name: str, *, unique: bool) -> None:
         if self._exists(f"{self._paths['properties']}/{name}"):
@@ -287,7 +264,7 @@ class HubSpot:
     def _make_list(self) -> str:
         document = {"name": self._list_name, "objectTypeId": "0-1", "processingType": "MANUAL"}
         reply = self._transport.call("POST", self._paths["lists"], json.dumps(document).encode())
-        return str(_list_of(_object(reply.document))["listId"])
+        return str(_list_of(as_object(reply.document))["listId"])
 
     def _exists(self, path: str) -> bool:
         try:
@@ -299,24 +276,8 @@ class HubSpot:
         return True
 
     def _get(self, path: str) -> dict[str, Any]:
-        return _object(self._transport.call("GET", path).document)
-
-
-def _object(document: object) -> dict[str, Any]:
-    if not isinstance(document, dict):
-        raise RunStoppedError("HubSpot", "answered with JSON that is no object.")
-    return document
+        return as_object(self._transport.call("GET", path).document)
 
 
 def _list_of(document: dict[str, Any]) -> dict[str, Any]:
-    return _object(document.get("list", document))
-
-
-def _rejections(document: dict[str, Any]) -> dict[str, str]:
-    """Return the reason by trace id from the errors of a partly successful answer."""
-    rejected: dict[str, str] = {}
-    for error in document.get("errors", []):
-        reason = str(error.get("subCategory") or error.get("category") or "REJECTED")
-        for trace in (error.get("context") or {}).get("objectWriteTraceId", []):
-            rejected[str(trace)] = reason
-    return rejected
+    return as_object(document.get("list", document))

@@ -7,6 +7,7 @@ here: come back later, give the batch up, or fix the credentials.
 from __future__ import annotations
 
 import ipaddress
+import math
 import threading
 import time
 from collections import deque
@@ -36,6 +37,8 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 60
 MAXIMUM_ANSWER_BYTES = 16 * 1024 * 1024
 MAXIMUM_PAUSE_SECONDS = 900.0
+# Whoever waits looks up this often.
+LOOK_SECONDS = 0.25
 OK, REDIRECT, BAD_REQUEST, SERVER_ERROR = 200, 300, 400, 500
 UNAUTHORIZED, FORBIDDEN, TIMEOUT, LOCKED, TOO_MANY, MIGRATING = 401, 403, 408, 423, 429, 477
 
@@ -50,12 +53,15 @@ class RateLimit:
         self._resume_at = 0.0
         self._condition = threading.Condition()
 
-    def wait(self) -> None:
-        """Return when one more call may leave."""
+    def admit(self, is_over: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until one more call may leave; return False if `is_over` says so meanwhile."""
         with self._condition:
             while (seconds := self._seconds_to_wait()) > 0:
-                self._condition.wait(seconds)
+                if is_over():
+                    return False
+                self._condition.wait(min(seconds, LOOK_SECONDS))
             self._calls.append(self._monotonic())
+            return True
 
     def pause(self, seconds: float) -> None:
         """Let nobody call for so many seconds; the destination's word wins over ours."""
@@ -108,8 +114,20 @@ class Transport:
         )
         self._session.mount(self._base_url, adapter)
 
-    def call(self, method: str, path: str, payload: bytes | None = None) -> Reply:
+    def admit(self, is_over: Callable[[], bool]) -> bool:
+        """Wait until one more call may leave; return False if `is_over` says so meanwhile."""
+        return self._rate.admit(is_over)
+
+    def call(
+        self, method: str, path: str, payload: bytes | None = None, *, is_admitted: bool = False
+    ) -> Reply:
         """Make one call and return its JSON answer, None for an empty one.
+
+        Args:
+            method: The HTTP method.
+            path: What follows the base URL.
+            payload: A JSON body.
+            is_admitted: Whether `admit` was asked already.
 
         Raises:
             RetryableError: A passing fault.
@@ -117,7 +135,8 @@ class Transport:
             CredentialsError: 401 or 403.
             RunStoppedError: A redirect.
         """
-        self._rate.wait()
+        if not is_admitted:
+            self._rate.admit()
         subject = f"{self._name} {method} {path}"
         headers = {"Content-Type": "application/json"} if payload is not None else {}
         try:
@@ -233,8 +252,10 @@ def _retry_after(response: requests.Response) -> float | None:
             moment = parsedate_to_datetime(value)
         except ValueError:
             return None
-        seconds = (moment - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), MAXIMUM_PAUSE_SECONDS)
+        # A date without a zone is UTC (RFC 9110).
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), MAXIMUM_PAUSE_SECONDS) if math.isfinite(seconds) else None
 
 
 def _pause_for_policy(body: bytes, limits: Limits) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -51,12 +52,22 @@ class FieldSource(Document):
 
 
 class LimitOverrides(Document):
-    """Limits of this account where they differ from the destination's own."""
+    """Limits of this account where they differ from the destination's own, and our patience."""
 
     records_per_batch: int | None = Field(default=None, ge=1)
     requests_per_period: int | None = Field(default=None, ge=1)
     period_seconds: int | None = Field(default=None, ge=1)
     concurrency: int | None = Field(default=None, ge=1, le=64)
+    attempts: int | None = Field(default=None, ge=1, le=20)
+    first_pause_milliseconds: int | None = Field(default=None, ge=1, le=60_000)
+    settle_seconds: int | None = Field(default=None, ge=0, le=3600)
+
+    def by_name(self) -> dict[str, Any]:
+        """Return the limits that are set, pauses in seconds."""
+        limits = self.model_dump(exclude_none=True)
+        if (pause := limits.pop("first_pause_milliseconds", None)) is not None:
+            limits["first_pause_seconds"] = pause / 1000
+        return limits
 
 
 class Guards(Document):

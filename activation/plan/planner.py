@@ -88,8 +88,7 @@ def load_rows(context: Context, question: Question, connection: duckdb.DuckDBPyC
         publication.view(connection, name, name)
     _check_audience(connection, segment_id)
     _check_datasets(connection, publication.version, question.mapping.attributes)
-    journal = context.settings.consent_journal
-    question.live_consent(journal).load(connection, context.clock.now())
+    question.live_consent(context).load(connection, context.clock.now())
     question.acknowledged.load(connection)
     inputs = WaterfallInputs(
         segment_id=segment_id,

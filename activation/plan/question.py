@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from tellerline.consent_journal import ConsentJournal
 
 from activation.acknowledged import Acknowledged, read_acknowledged
 from activation.consent import ConsentScope, LiveConsent
@@ -16,6 +13,7 @@ from activation.plan.mapping import Mapping, map_fields
 from activation.policies.judgement import ConsentTerms, consent_terms
 from activation.policies.packs import packs_in_force
 from activation.publication import Publication, PublishedSegment
+from tellerline.consent_journal import ConsentJournal
 from tellerline.documents import check_document
 
 
@@ -45,9 +43,10 @@ class Question:
     terms: ConsentTerms
     acknowledged: Acknowledged
 
-    def live_consent(self, journal: Path) -> LiveConsent:
+    def live_consent(self, context: Context) -> LiveConsent:
         """Return the live consent state for this question."""
-        return LiveConsent(ConsentJournal(journal), self.scope, self.terms.maximum_age)
+        journal = ConsentJournal(context.settings.consent_journal)
+        return LiveConsent(journal, context.state, self.scope, self.terms.maximum_age)
 
 
 def ask(
