@@ -23,7 +23,7 @@ audit = typer.Typer(help="Verify the ledger, or hand it to an auditor.", no_args
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.init, data.ingest, data.publish,
     deciding.plan, deciding.request, deciding.approve, deciding.reject, deciding.revoke,
-    sending.apply, sending.sync, sending.reconcile, sending.halt, sending.resume,
+    sending.apply, sending.abandon, sending.sync, sending.reconcile, sending.halt, sending.resume,
     proving.catalog, proving.trace, proving.reproduce, proving.forget,
 )  # fmt: skip
 

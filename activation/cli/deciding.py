@@ -41,7 +41,9 @@ def plan(segment: SegmentOption, destination: DestinationOption, as_json: AsJson
 def request(
     plan_id: PlanArgument,
     key: KeyOption,
-    days: Annotated[int, typer.Option(help="Days for which the request holds.")] = DEFAULT_DAYS,
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="Days for which the request holds.")
+    ] = DEFAULT_DAYS,
     envelope: Annotated[
         str,
         typer.Option(

@@ -9,6 +9,7 @@ import typer
 
 from activation.cli.console import progress_bar, say, show_json, show_table
 from activation.cli.options import AsJson, DestinationOption, PlanArgument, SegmentOption
+from activation.delivery.abandoning import abandon_plan
 from activation.delivery.run import apply_plan
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.sync import sync as sync_pair
@@ -34,6 +35,23 @@ def apply(plan_id: PlanArgument, as_json: AsJson = False) -> None:
         with progress_bar(f"Sending {plan.segment_id}", plan.changes, quiet=as_json) as bar:
             summary = apply_plan(context, plan_id, bar.advance)
     _show([summary], as_json)
+
+
+def abandon(
+    plan_id: PlanArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give up an unfinished run: record what it did, send nothing more, let the next plan mend it.
+
+    Example: tellerline abandon 3f9a2c1b --reason "wrong offer, approval revoked"
+    """
+    with working() as context:
+        summary = abandon_plan(context, plan_id, reason)
+    if as_json:
+        show_json([summary.to_document()])
+    else:
+        show_deliveries([summary])
 
 
 def sync(segment: SegmentOption, destination: DestinationOption, as_json: AsJson = False) -> None:

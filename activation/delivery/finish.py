@@ -48,7 +48,17 @@ COUNT_PAUSE_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A run whose stages are all settled."""
+    """A run whose stages are all settled, or one that is given up.
+
+    Args:
+        context: Who sends, and where.
+        plan: What was sent.
+        question: What the plan was made from.
+        run_id: The run.
+        rows: Its rows, with the answers of all stages taken over.
+        store: Its batches.
+        abandoned: Why it is given up; empty when it came to its end.
+    """
 
     context: Context
     plan: Plan
@@ -56,6 +66,7 @@ class Finish:
     run_id: str
     rows: RunRows
     store: BatchStore
+    abandoned: str = ""
 
 
 def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
@@ -73,7 +84,10 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
         results=count_results(connection),
         late=count_late(connection),
         rejections=count_rejections(connection),
-        counts=(read_count(destination, head.members), head.members),
+        counts=(
+            None if finish.abandoned else read_count(destination, head.members),
+            head.members,
+        ),
         late_reason=WITHDRAWN,
     )
     with context.state.transaction() as transaction:
@@ -104,7 +118,11 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
         context.reporter.record(
             transaction,
             "run.finished",
-            {**_told(summary), "payloads_sha256": payloads_digest(payloads)},
+            {
+                **_told(summary),
+                "abandoned": finish.abandoned,
+                "payloads_sha256": payloads_digest(payloads),
+            },
             run_id=finish.run_id,
         )
         _tell_reconciliation(context, transaction, summary)

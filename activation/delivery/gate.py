@@ -116,5 +116,6 @@ def _check_current(context: Context, plan: Plan) -> None:
         raise ConflictError(
             f"plan {plan.plan_id}",
             "waits for an earlier run that is not finished.",
-            f"Run `tellerline apply {unfinished[:16]}` first.",
+            f"Run `tellerline apply {unfinished[:16]}` first, or give it up with "
+            "`tellerline abandon`.",
         )

@@ -200,6 +200,10 @@ class RunRows:
         self.connection.execute(_TAKE_ANSWERS, [answers, number, batch_ids])
         self.connection.execute(_TAKE_RECORD_IDS, [number])
 
+    def give_up(self, number: int) -> None:
+        """Let every row of the stage at hand that has no answer be unknown for good."""
+        self.connection.execute(_GIVE_UP, [number])
+
 
 def _selects(stage: Stage) -> str:
     operations = ", ".join(sql_text(operation) for operation in sorted(stage.operations))
@@ -246,6 +250,14 @@ select
 from stage_rows
 inner join parsed on stage_rows.ordinal = parsed.ordinal
 where stage_rows.seq not in (select seq from withheld_rows where stage_number <= $2)
+"""
+_GIVE_UP = """
+insert into outcomes
+select seq, $1, null, 'unknown', null, 'RUN_ABANDONED'
+from stage_rows
+where
+    seq not in (select seq from outcomes where stage_number = $1)
+    and seq not in (select seq from withheld_rows where stage_number <= $1)
 """
 _TAKE_RECORD_IDS = """
 update rows
