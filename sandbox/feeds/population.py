@@ -106,13 +106,13 @@ class Births:
             member = self._member(stream, home, kind, day)
             if day is None:
                 member.since = self._tenure(stream, member)
-                _decide_fate(stream, member)
+                _decide_fate(stream, member, self.plan.start.year)
             else:
                 member.outcome = failure or pick_weighted(stream, OUTCOMES)
                 member.is_member = not failure
                 member.joined, member.begin = day, NEVER
             members.append(member)
-        _relate(stream, members)
+        _relate(stream, members, self.plan.start.year - 19)
         return members
 
     def _member(self, stream: random.Random, home: Home, kind: str, day: int | None) -> Member:
@@ -160,14 +160,14 @@ class Births:
         return start - timedelta(days=max(days, 20))
 
 
-def _decide_fate(stream: random.Random, member: Member) -> None:
+def _decide_fate(stream: random.Random, member: Member, year: int) -> None:
     draw = stream.random()
     if draw < 0.012:
         member.fate, member.end = "closed", 0
     elif draw < 0.017 and member.kind == "adult":
         member.fate, member.end = "deceased", 0
     elif member.kind == "adult" and member.birth_year is not None:
-        age = 2026 - member.birth_year
+        age = year - member.birth_year
         death = day_after(stream, 365 * max(12, 1600 / max(age - 30, 8)))
         closing = day_after(stream, 365 * 32)
         member.end = min(death, closing)
@@ -176,12 +176,12 @@ def _decide_fate(stream: random.Random, member: Member) -> None:
         member.end, member.fate = day_after(stream, 365 * 40), "closed"
 
 
-def _relate(stream: random.Random, members: list[Member]) -> None:
+def _relate(stream: random.Random, members: list[Member], latest: int) -> None:
     """Make the adults of a household about as old as each other, and parents old enough."""
     adults = [member for member in members if member.kind == "adult" and member.birth_year]
     minors = [member.birth_year for member in members if member.kind == "minor"]
     if len(adults) == 2 and adults[0].birth_year:
-        adults[1].birth_year = min(2007, adults[0].birth_year + round(stream.gauss(0, 3)))
+        adults[1].birth_year = min(latest, adults[0].birth_year + round(stream.gauss(0, 3)))
     if minors:
         eldest = min(year for year in minors if year)
         for adult in adults:

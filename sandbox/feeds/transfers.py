@@ -12,7 +12,15 @@ from sandbox.feeds.transactions import Pocket, Text
 P2P_SHARE = 0.45
 PHONE_CHECK = Text("check", "MOBILE CHECK DEPOSIT")
 # kind: times a day of an adult whose money life is here
-RATES = {"p2p": 0.045, "atm": 0.03, "check": 0.008, "rdc": 0.009, "branch": 0.004, "internal": 0.01}
+RATES = {
+    "p2p": 0.045,
+    "atm": 0.03,
+    "internal": 0.01,
+    "rdc": 0.009,
+    "check": 0.008,
+    "goods": 0.006,
+    "branch": 0.004,
+}
 
 
 def transfer(stage: Stage, member: Member) -> None:
@@ -31,7 +39,10 @@ def transfer(stage: Stage, member: Member) -> None:
     rate = sum(rates.values()) * (1.0 if member.is_primary else 0.3)
     for day in days_of(stream, rate, stage.calendar.load, member.begin, member.end):
         kind = pick_weighted(stream, rates)
-        cents, text = _movement(stream, kind, friends, pocket)
+        if kind == "goods":
+            cents, text = _goods(stage, stream)
+        else:
+            cents, text = _movement(stream, kind, friends, pocket)
         stage.transactions.post(stream, day, pocket, cents, text)
         is_act = kind == "rdc" or (kind == "p2p" and cents < 0)
         if is_act and account.begin <= day < account.end:
@@ -46,6 +57,14 @@ def _first_use(stage: Stage, pocket: Pocket) -> None:
     cents = 5_000 + int(stream.random() * 60_000)
     stage.transactions.post(stream, pocket.member.begin, pocket, cents, PHONE_CHECK)
     pocket.member.sessions.append((pocket.member.begin, "rdc", cents))
+
+
+def _goods(stage: Stage, stream: random.Random) -> tuple[int, Text]:
+    """Buy goods online and pay by ACH."""
+    shop = pick(stream, stage.world.online_shops)
+    cents = 900 + int(stream.random() ** 2 * 24_000)
+    text = Text("ach", pick(stream, shop.texts), shop.company, shop.entries[0], "WEB")
+    return -cents, text
 
 
 def _friends(stage: Stage, stream: random.Random) -> list[str]:

@@ -112,6 +112,7 @@ class World:
     benefits: dict[str, tuple[Source, ...]]
     settlements: tuple[Source, ...]
     suppliers: tuple[Biller, ...]
+    online_shops: tuple[Institution, ...]
     products: dict[str, Product]
     places: tuple[Place, ...]
     place_weights: tuple[float, ...]
@@ -158,6 +159,10 @@ def load_world() -> World:
         },
         settlements=tuple(Source(*row) for row in employers["settlements"]),
         suppliers=_billers(employers["suppliers"]),
+        online_shops=tuple(
+            Institution(name, "goods", company, (bills["purchase_entry"],), tuple(texts))
+            for name, company, texts in bills["purchases"]
+        ),
         products={code: _product(code, row) for code, row in _read("products").items()},
         places=tuple(cities),
         place_weights=tuple(accumulate(float(row[3]) for row in places["cities"])),

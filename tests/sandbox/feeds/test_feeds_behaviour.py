@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from tests.sandbox.feeds.conftest import World
+from written_feeds import World
 
 
 def _posted(world: World, number: str) -> list[dict[str, str]]:

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.sandbox.feeds.conftest import FEEDS, ROOT
+from written_feeds import FEEDS, ROOT
 
 PEAK = """
 import re, sys

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from tests.sandbox.feeds.conftest import FEEDS, ROOT, World, business_date, read_lines
+from written_feeds import FEEDS, ROOT, World, business_date, read_lines
 
 CONTRACTS = {
     feed: yaml.safe_load((ROOT / "ingestion" / "feeds" / f"{feed}.yml").read_text("utf-8"))

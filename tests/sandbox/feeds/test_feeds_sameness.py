@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from written_feeds import ROOT, fingerprints
 
 from sandbox.feeds.files import FolderError
 from sandbox.feeds.plan import Plan
 from sandbox.feeds.simulation import run
 from sandbox.feeds.streams import Streams, days_of
-from tests.sandbox.feeds.conftest import ROOT, fingerprints
 
 SMALL = Plan(members=900, days=31, seed=7, canaries=3)
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from written_feeds import World, business_date, read_lines
 
 from sandbox.feeds.members import account_number, check_digit
 from sandbox.feeds.sheets import money, quote
 from sandbox.feeds.world import load_world
-from tests.sandbox.feeds.conftest import World, business_date, read_lines
 
 
 def _descriptors(world: World) -> list[str]:
@@ -42,6 +42,16 @@ def test_descriptors_are_dirty_in_every_way(world: World) -> None:
         name for name, pattern in patterns.items() if not re.search(pattern, text, re.MULTILINE)
     ]
     assert not missing
+
+
+def test_goods_bought_by_ach_say_purchase(world: World) -> None:
+    entries = {
+        (row["ach_entry_description"], row["ach_entry_class"], row["direction"])
+        for rows in world.transactions.values()
+        for row in rows
+        if row["ach_company_name"] in {"PAYPAL", "AMAZON.COM", "NEWEGG INC"}
+    }
+    assert entries == {("PURCHASE", "WEB", "debit")}
 
 
 def test_card_purchases_are_pending_first_and_posted_under_the_same_id(world: World) -> None:
