@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import pytest
 from crash_lab import (
     Fault,
     build_state,
-    close_database,
     count_steps,
     crash_states,
     faults_of,
@@ -21,7 +19,7 @@ from crash_lab import (
     run_site,
     run_with_fault,
 )
-from ledger_site import Site, files_below, open_site
+from ledger_site import Site, files_below
 
 from tellerline.errors import RunStoppedError
 
@@ -34,33 +32,19 @@ def drain_in_small_steps(site: Site) -> None:
     site.drain(checkpoint_entries=30)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("prepared") / "state"
-    with open_site(home) as site:
-        site.grow(200, 50)
-        site.record(12)
-    close_database(home)
-    return home
+@pytest.fixture
+def prepared(ready_home: Callable[..., Path]) -> Path:
+    return ready_home("prepared", lambda site: (site.grow(200, 50), site.record(12)))
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("loaded") / "state"
-    with open_site(home) as site:
-        site.grow(250)
-        site.record(800)
-    close_database(home)
-    return home
+@pytest.fixture
+def loaded(ready_home: Callable[..., Path]) -> Path:
+    return ready_home("loaded", lambda site: (site.grow(250), site.record(800)))
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("fresh") / "state"
-    with open_site(home) as site:
-        site.record(3)
-    close_database(home)
-    return home
+@pytest.fixture
+def fresh(ready_home: Callable[..., Path]) -> Path:
+    return ready_home("fresh", lambda site: site.record(3))
 
 
 def reference_of(prepared: Path, home: Path, work: Callable[[Site], Any]) -> dict[str, bytes]:
@@ -91,15 +75,14 @@ def break_at_each(
 
 
 # L1
-@pytest.mark.parametrize("kind", ["kill", "ENOSPC"])
-def test_a_drain_broken_at_each_step_is_finished_by_the_next(
-    prepared: Path, tmp_path: Path, kind: str
+def test_a_drain_killed_at_each_step_is_finished_by_the_next(
+    prepared: Path, tmp_path: Path
 ) -> None:
-    assert break_at_each(prepared, tmp_path, [kind]) >= 40
+    assert break_at_each(prepared, tmp_path, ["kill"]) >= 40
 
 
 # L1
-@pytest.mark.parametrize("kind", ["kill", "EIO"])
+@pytest.mark.parametrize("kind", ["EIO", "ENOSPC"])
 def test_the_first_drain_broken_at_each_step_is_finished_by_the_next(
     fresh: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -107,6 +90,7 @@ def test_the_first_drain_broken_at_each_step_is_finished_by_the_next(
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(3600)
 def test_every_fault_at_every_step(loaded: Path, tmp_path: Path) -> None:
     kinds = ["kill", "tear", "EIO", "ENOSPC"]
     assert break_at_each(loaded, tmp_path, kinds, drain_in_small_steps) >= 2000
@@ -116,7 +100,6 @@ def explore(
     prepared: Path,
     tmp_path: Path,
     work: Callable[[Site], Any],
-    monkeypatch: pytest.MonkeyPatch,
     *,
     limit: int | None = None,
     forget: Callable[[str], bool] = lambda _: False,
@@ -130,8 +113,6 @@ def explore(
     states = list(crash_states(known, random.Random(1)))
     if limit is not None and len(states) > limit:
         states = random.Random(2).sample(states, limit)
-    # What is recovered is looked at and thrown away: it need not survive a power cut of its own.
-    monkeypatch.setattr(os, "fsync", lambda _: None)
     bad = 0
     for done, reached in states:
         build_state(prepared, home, known[done].database, reached)
@@ -144,41 +125,30 @@ def explore(
 
 
 # L2
-def test_power_cuts_sampled_at_every_step(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    states, bad = explore(prepared, tmp_path, drain, monkeypatch, limit=60)
-    assert (states, bad) == (60, 0)
+def test_power_cuts_sampled_at_every_step(prepared: Path, tmp_path: Path) -> None:
+    states, bad = explore(prepared, tmp_path, drain, limit=40)
+    assert (states, bad) == (40, 0)
 
 
 # L2
-def test_power_cuts_at_the_first_drain(
-    fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    states, bad = explore(fresh, tmp_path, drain, monkeypatch, limit=60)
-    assert (states, bad) == (60, 0)
+def test_power_cuts_at_the_first_drain(fresh: Path, tmp_path: Path) -> None:
+    states, bad = explore(fresh, tmp_path, drain, limit=40)
+    assert (states, bad) == (40, 0)
 
 
 @pytest.mark.campaign
-def test_every_power_cut(loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    states, bad = explore(loaded, tmp_path, drain_in_small_steps, monkeypatch)
+@pytest.mark.timeout(3600)
+def test_every_power_cut(loaded: Path, tmp_path: Path) -> None:
+    states, bad = explore(loaded, tmp_path, drain_in_small_steps)
     assert states >= 1000
     assert bad == 0
 
 
-def test_the_explorer_notices_folders_that_are_not_synced(
-    fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, bad = explore(
-        fresh, tmp_path, drain, monkeypatch, limit=60, forget=lambda path: Path(path).is_dir()
-    )
+def test_the_explorer_notices_folders_that_are_not_synced(fresh: Path, tmp_path: Path) -> None:
+    _, bad = explore(fresh, tmp_path, drain, limit=40, forget=lambda path: Path(path).is_dir())
     assert bad > 0
 
 
-def test_the_explorer_notices_files_that_are_not_synced(
-    fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, bad = explore(
-        fresh, tmp_path, drain, monkeypatch, limit=60, forget=lambda path: path.endswith(".tmp")
-    )
+def test_the_explorer_notices_files_that_are_not_synced(fresh: Path, tmp_path: Path) -> None:
+    _, bad = explore(fresh, tmp_path, drain, limit=40, forget=lambda path: path.endswith(".tmp"))
     assert bad > 0

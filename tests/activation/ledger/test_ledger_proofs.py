@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,12 +18,15 @@ from activation.ledger.subjects import SUBJECTS, Subjects
 from tellerline.errors import ConflictError, IntegrityError, UsageError
 
 
-@pytest.fixture
-def proven(site: Site) -> Site:
+def deliver(site: Site) -> None:
     site.grow(10)
     site.log_batch("b_1", [record_row(3 * number) for number in range(200)])
     site.grow(300)
-    return site
+
+
+@pytest.fixture
+def proven(copy_of: Callable[..., Site]) -> Site:
+    return copy_of("proven", deliver)
 
 
 def prove(site: Site, member_id: str = "member000051", **options: Any) -> dict[str, Any]:
