@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import sqlalchemy as sa
 
 from activation.erased import drop_erased
 from activation.governance.segments import Channel, Purpose
+from tellerline.canonical import sha256_hex
 from tellerline.clock import parse_timestamp
-from tellerline.consent_journal import ConsentJournal
-from tellerline.errors import PolicyRefusedError
-from tellerline.state import State
+from tellerline.consent_journal import INDEX, ConsentJournal, Entry
+from tellerline.errors import IntegrityError, PolicyRefusedError
+from tellerline.state import METADATA, State
 
 _STATE = """
 create or replace table live_consent as
@@ -34,12 +36,15 @@ _NEXT = """
 select min(effective_at) from read_parquet(?)
 where channel = ? and purpose = ? and effective_at > ?
 """
-_EMPTY = """
-create or replace table live_consent (
-    member_id varchar, is_granted boolean, consent_event_id varchar, text_version varchar,
-    recorded_at timestamp
+# How much of the journal's index was seen: it only ever grows, so what was seen stays.
+consent_journal_heads = sa.Table(
+    "consent_journal_heads",
+    METADATA,
+    sa.Column("journal", sa.String(16), primary_key=True),
+    sa.Column("byte_count", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
 )
-"""
+_JOURNAL = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,11 @@ class LiveConsent:
 
         Raises:
             PolicyRefusedError: Nothing was heard from the consent feed for too long.
-            IntegrityError: A file of the journal is damaged.
+            IntegrityError: A file of the journal is damaged, or its index lost lines.
         """
         entries = self._journal.entries()
-        heard = max((parse_timestamp(entry.appended_at) for entry in entries), default=None)
+        self._check_grown()
+        heard = _last_heard(self._journal, entries)
         if heard is None or now - heard > self._maximum_age:
             raise PolicyRefusedError(
                 "the consent journal",
@@ -96,13 +102,40 @@ class LiveConsent:
                 "Ingest the consent feed, then run again. Nothing was sent.",
             )
         stale_at = heard + self._maximum_age + timedelta(microseconds=1)
-        files = [str(entry.path) for entry in entries if entry.rows]
-        if not files:
-            connection.execute(_EMPTY)
-            return stale_at
+        files = [str(entry.path) for entry in entries]
         scope = [files, self._scope.channel.value, self._scope.purpose.value]
         connection.execute(_STATE, [*scope, now.replace(tzinfo=None)])
         drop_erased(self._state, connection)
         row = connection.execute(_NEXT, [*scope, now.replace(tzinfo=None)]).fetchone()
         ahead = row[0].replace(tzinfo=UTC) if row and row[0] else stale_at
         return min(stale_at, ahead)
+
+    def _check_grown(self) -> None:
+        """Check that the index still begins with all that was ever seen of it, and remember it.
+
+        A line taken off its end could be a withdrawal.
+        """
+        path = self._journal.folder / INDEX
+        data = path.read_bytes() if path.exists() else b""
+        with self._state.transaction() as connection:
+            seen = connection.execute(sa.select(consent_journal_heads)).one_or_none()
+            if seen and sha256_hex(data[: seen.byte_count]) != seen.sha256:
+                raise IntegrityError(
+                    str(path),
+                    "has lost or changed lines that were there before.",
+                    "Nothing was sent. Restore it, and treat it as an incident.",
+                )
+            if seen is None or len(data) != seen.byte_count:
+                connection.execute(consent_journal_heads.delete())
+                connection.execute(
+                    consent_journal_heads.insert().values(
+                        journal=_JOURNAL, byte_count=len(data), sha256=sha256_hex(data)
+                    )
+                )
+
+
+def _last_heard(journal: ConsentJournal, entries: list[Entry]) -> datetime | None:
+    try:
+        return max((parse_timestamp(entry.appended_at) for entry in entries), default=None)
+    except ValueError:
+        raise IntegrityError(str(journal.folder / INDEX), "states a time that is none.") from None
