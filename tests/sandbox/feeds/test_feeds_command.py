@@ -61,7 +61,7 @@ def test_density_scales_the_transactions(tmp_path: Path) -> None:
     rows = {}
     for density in (0.5, 2.0):
         out = tmp_path / str(density)
-        done = feeds("--members", 300, "--days", 20, "--out", out, "--json",
+        done = feeds("--members", 150, "--days", 12, "--out", out, "--json",
                      "--transactions-per-member-day", density)  # fmt: skip
         rows[density] = json.loads(done.stdout)["feeds"]["transactions"]["rows"]
     assert rows[2.0] > 2.5 * rows[0.5]
