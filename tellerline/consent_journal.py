@@ -10,7 +10,8 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ COLUMNS = (
     "line_number",
 )
 _LOCK = ".lock"
+_SYNC_THREADS = 8
 _READ_BYTES = 1 << 20
 _TEXTS = ("appended_at", "file", "file_sha256_of_parquet", "source_sha256")
 _FILE = re.compile(r"[0-9a-f]{64}\.parquet")
@@ -59,6 +61,21 @@ class Entry:
     source_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """One file to append.
+
+    Args:
+        parquet: A finished Parquet file with `COLUMNS`.
+        file_sha256: The received file that the changes came from.
+        rows: How many changes it holds.
+    """
+
+    parquet: Path
+    file_sha256: str
+    rows: int
+
+
 class ConsentJournal:
     """The journal in one folder.
 
@@ -70,12 +87,16 @@ class ConsentJournal:
         self.folder = folder
 
     def append(self, parquet: Path, file_sha256: str, rows: int, clock: Clock) -> Entry:
-        """Take over a Parquet file, durably. A source that is in the journal already has no effect.
+        """Take over one Parquet file; see `append_all`."""
+        return self.append_all([Addition(parquet, file_sha256, rows)], clock)[0]
+
+    def append_all(self, additions: Sequence[Addition], clock: Clock) -> list[Entry]:
+        """Take over Parquet files, durably, and return what the journal holds of their sources.
+
+        A source that is in the journal already has no effect. All of them count at once, or none.
 
         Args:
-            parquet: A finished file in the same file system; it is moved.
-            file_sha256: The received file that the changes came from.
-            rows: How many changes it holds.
+            additions: Finished files in the journal's file system; they are moved.
             clock: Tells when.
 
         Raises:
@@ -84,29 +105,48 @@ class ConsentJournal:
         make_folder(self.folder, mode=0o700)
         with self._locked():
             lines = self._lines()
-            for entry in self._parsed(lines):
-                if entry.source_sha256 == file_sha256:
-                    parquet.unlink()
-                    return entry
-            digest = _sha256(parquet)
-            path = self.folder / f"{file_sha256}.parquet"
-            parquet.chmod(PRIVATE_FILE)
-            sync_file(parquet)
-            parquet.rename(path)
-            sync_folder(self.folder)
+            known = {entry.source_sha256: entry for entry in self._parsed(lines)}
             appended_at = timestamp(clock.now())
-            line = canonical_json(
-                {
-                    "appended_at": appended_at,
-                    "file": path.name,
-                    "file_sha256_of_parquet": digest,
-                    "rows": rows,
-                    "source_sha256": file_sha256,
-                }
+            fresh = []
+            for addition in additions:
+                if addition.file_sha256 in known:
+                    addition.parquet.unlink()
+                    continue
+                addition.parquet.chmod(PRIVATE_FILE)
+                path = self.folder / f"{addition.file_sha256}.parquet"
+                entry = Entry(
+                    appended_at,
+                    path,
+                    _sha256(addition.parquet),
+                    addition.rows,
+                    addition.file_sha256,
+                )
+                known[entry.source_sha256] = entry
+                fresh.append((addition.parquet, entry))
+            if fresh:
+                self._publish(fresh, lines)
+        return [known[addition.file_sha256] for addition in additions]
+
+    def _publish(self, fresh: list[tuple[Path, Entry]], lines: list[bytes]) -> None:
+        """Force files and names to disk before the INDEX speaks of them."""
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            list(pool.map(sync_file, [parquet for parquet, _ in fresh]))
+        for parquet, entry in fresh:
+            parquet.rename(entry.path)
+            lines.append(
+                canonical_json(
+                    {
+                        "appended_at": entry.appended_at,
+                        "file": entry.path.name,
+                        "file_sha256_of_parquet": entry.parquet_sha256,
+                        "rows": entry.rows,
+                        "source_sha256": entry.source_sha256,
+                    }
+                )
             )
-            whole = b"".join(known + b"\n" for known in [*lines, line])
-            replace_file(self.folder / INDEX, whole, PRIVATE_FILE)
-        return Entry(appended_at, path, digest, rows, file_sha256)
+        sync_folder(self.folder)
+        whole = b"".join(line + b"\n" for line in lines)
+        replace_file(self.folder / INDEX, whole, PRIVATE_FILE)
 
     def entries(self) -> list[Entry]:
         """Return the files that count, oldest first, each proved to be as it was appended.

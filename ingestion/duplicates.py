@@ -1,0 +1,94 @@
+"""Rows with the same key, in a batch and against what is loaded.
+
+The first row stays: one loaded before, else the one of the earlier file, else of the earlier line.
+A later row with the same content is a duplicate; with other content it is rejected.
+"""
+
+from __future__ import annotations
+
+from ingestion.contracts import Feed
+from ingestion.sql import identifiers
+from ingestion.tokens import tokenised
+from ingestion.warehouse import Databases
+
+DUPLICATE = "duplicate"
+CONFLICT = "conflict"
+
+
+def find_candidates(databases: Databases, feed: Feed) -> bool:
+    """Collect every row whose key may occur more than once in the temporary table `candidates`.
+
+    Keys are compared by a hash first, so that only rows worth a second look are copied.
+
+    Returns:
+        Whether there are any.
+    """
+    columns, joins = tokenised(feed, '"stage"')
+    key = identifiers(feed.key)
+    names = identifiers(field.name for field in feed.fields)
+    target = f"{feed.destination}.raw.{identifiers([feed.feed])}"
+    valid = f"""
+        select "_f", "_n", "_key", {columns}
+        from "stage"
+        inner join "files" using ("_f")
+        {joins}
+        where "_code" is null and "_is_accepted"
+    """
+    databases.run(
+        'create or replace temp table "candidates" as '
+        f"""
+        select "_f", "_n", {names} from ({valid})
+        where "_key" in (
+            select "_key" from "stage" inner join "files" using ("_f")
+            where "_code" is null and "_is_accepted"
+            group by "_key" having count(*) > 1
+        )
+    """
+    )
+    if databases.run(f"select 1 from {target} limit 1"):
+        databases.run(f"""
+            create or replace temp table "loaded" as
+            select -1 as "_f", line_number as "_n", {names}
+            from {target}
+            where hash({key}) in (select hash({key}) from ({valid}))
+        """)
+        databases.run(f"""
+            insert into "candidates"
+            select "_f", "_n", {names} from ({valid})
+            anti join "candidates" using ("_f", "_n")
+            where hash({key}) in (select hash({key}) from "loaded")
+        """)
+        databases.run('insert into "candidates" select * from "loaded"')
+        databases.run('drop table "loaded"')
+    return bool(databases.run('select 1 from "candidates" limit 1'))
+
+
+def judge_candidates(databases: Databases, feed: Feed) -> None:
+    """Fill the temporary table `twins(_f, _n, _verdict)` with the rows that are not loaded.
+
+    Only rows of accepted files take part; `_verdict` is `duplicate` or `conflict`.
+    """
+    key = identifiers(feed.key)
+    content = identifiers(
+        field.name for field in feed.fields if not field.absent and field.name not in feed.key
+    )
+    row = f"row({content or 'null'})"
+    databases.run(f"""
+        create or replace temp table "twins" as
+        select
+            "_f",
+            "_n",
+            case when {row} is not distinct from first_value({row}) over same
+                then '{DUPLICATE}' else '{CONFLICT}' end as "_verdict"
+        from "candidates"
+        where "_f" = -1 or "_f" in (select "_f" from "files" where "_is_accepted")
+        window same as (partition by {key} order by "_f", "_n")
+        qualify "_f" >= 0 and row_number() over same > 1
+    """)
+
+
+def forget_candidates(databases: Databases) -> None:
+    """Leave the temporary tables empty, for a batch without candidates."""
+    databases.run(
+        'create or replace temp table "twins" ("_f" integer, "_n" bigint, "_verdict" varchar)'
+    )
