@@ -38,7 +38,9 @@ def parse_json(data: bytes | str, subject: str) -> Any:  # noqa: ANN401 - JSON i
         IntegrityError: `data` is not such JSON. The text of `data` is not repeated in the error.
     """
     try:
-        value = json.loads(data, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        # Python's parser would guess UTF-16 and UTF-32 from bytes; other parsers do not.
+        text = data if isinstance(data, str) else data.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
         _check_depth(value, 0)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
