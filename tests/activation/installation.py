@@ -6,9 +6,11 @@ dbt. Members are `m0001…`-like pseudonyms; member N has the e-mail `memberN@ex
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +45,48 @@ people:
     roles: [marketing_approver, compliance_approver, credit_approver]
   {OTHER}: {{name: Olly Other, team: marketing, roles: [segment_maker]}}
 """
+
+# Patient enough for a fault or two, and quick about it.
+LIMITS: dict[str, Any] = {"attempts": 4, "first_pause_milliseconds": 2, "settle_seconds": 1}
+ENTRY: dict[str, Any] = {
+    "owner": "marketing_operations",
+    "relationship": "service_provider",
+    "contract": {"reference": "MSA-1", "expires_on": "2027-12-31"},
+    "due_diligence_on": "2026-06-30",
+    "purposes": ["product_marketing", "credit_offers"],
+    "limits": LIMITS,
+    "guards": {"maximum_removal_ratio": 1, "minimum_consent_ratio": 0},
+}
+POSTAL = ("first_name", "last_name", "street_address", "city", "state", "postal_code")
+REGISTER: dict[str, Any] = {
+    "hubspot": ENTRY
+    | {
+        "type": "hubspot",
+        "title": "Portal",
+        "channel": "email",
+        "base_url": "https://api.hubapi.com",
+        "credentials": "env:TELLERLINE_HUBSPOT_TOKEN",
+        "options": {
+            "api_version": "2026-09",
+            "key_property": "tellerline_member_key",
+            "subscription_id": 1001,
+        },
+        "fields": {
+            "email": {"identifier": "email"},
+            "tellerline_tenure_band": {"attribute": "tenure_band"},
+        },
+    },
+    "mailhouse": ENTRY
+    | {
+        "type": "file_drop",
+        "title": "Mail house",
+        "channel": "direct_mail",
+        "base_url": "file:///nowhere",
+        "options": {"form": "delta", "acknowledgement": "required", "wait_seconds": 20},
+        "fields": {column: {"identifier": column} for column in POSTAL}
+        | {"tenure_band": {"attribute": "tenure_band"}},
+    },
+}
 
 SEGMENT_FACTS: dict[str, Any] = {
     "title": "Dormant digital",
@@ -102,18 +146,7 @@ def make_installation(home: Path, clock: Clock, environment: dict[str, str]) -> 
     (governance / "approvals").mkdir()
     for path in (project / "governance" / "policies").glob("*.yml"):
         (governance / "policies" / path.name).write_bytes(path.read_bytes())
-    (governance / "destinations.yml").write_bytes(
-        (project / "governance" / "destinations.yml").read_bytes()
-    )
     (governance / "roles.yml").write_text(ROLES)
-    keys = {}
-    lines = []
-    for principal in (MAKER, CHECKER, OTHER):
-        path = home / f"key-{principal.partition('@')[0]}"
-        make_key(path)
-        keys[principal] = path
-        lines.append(f"{principal} {' '.join(path.with_suffix('.pub').read_text().split()[:2])}")
-    (governance / "allowed_signers").write_text("\n".join(lines) + "\n")
     settings = Settings(
         project=project,
         home=home / "state",
@@ -122,7 +155,57 @@ def make_installation(home: Path, clock: Clock, environment: dict[str, str]) -> 
         environment={"TELLERLINE_HUBSPOT_TOKEN": "test-token", **environment},
     )
     initialise(settings, "ledger.tellerline.example/test")
-    return Installation(settings, State(settings.state), clock, keys)
+    made = Installation(settings, State(settings.state), clock, {})
+    for principal in (MAKER, CHECKER, OTHER):
+        made.keys[principal] = add_key(made, principal, principal)
+    write_register(made)
+    return made
+
+
+def write_register(installation: Installation, **changes: dict[str, Any]) -> None:
+    """Write the register, with changed entries by destination; nested documents are merged."""
+    destinations = {name: merge(REGISTER[name], changes.get(name, {})) for name in REGISTER}
+    # JSON is YAML too.
+    text = json.dumps({"destinations": destinations}, indent=2)
+    (installation.settings.governance / "destinations.yml").write_text(text)
+
+
+def merge(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `document` with `changes` put over it, level by level."""
+    merged = dict(document)
+    for name, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = merge(merged[name], value) if both else value
+    return merged
+
+
+def add_key(installation: Installation, principal: str, name: str, options: str = "") -> Path:
+    """Make a key of `principal`, list it in allowed_signers and return its path.
+
+    Args:
+        installation: Where.
+        principal: Whose key it is.
+        name: Tells the person's keys apart.
+        options: Options of the line, such as `valid-before="20261121Z"`.
+    """
+    private, public = key_pair(name)
+    path = installation.settings.governance.parent / f"key-{name.partition('@')[0]}"
+    path.write_bytes(private)
+    path.chmod(0o600)
+    path.with_suffix(".pub").write_bytes(public)
+    line = " ".join([principal, *([options] if options else []), *public.decode().split()[:2]])
+    with (installation.settings.governance / "allowed_signers").open("a") as signers:
+        signers.write(f"{line}\n")
+    return path
+
+
+@functools.cache
+def key_pair(name: str) -> tuple[bytes, bytes]:
+    """Return the private and public OpenSSH key of that name, one pair a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key"
+        make_key(path)
+        return path.read_bytes(), path.with_suffix(".pub").read_bytes()
 
 
 def make_key(path: Path) -> None:
@@ -142,6 +225,7 @@ def publish(
     tables: dict[str, str] | None = None,
     version: str = "1.0.0",
     fingerprint: str = "f" * 64,
+    lineage_tags: dict[str, str] | None = None,
 ) -> str:
     """Write a publication of members 1…N in its public format and return its version.
 
@@ -153,6 +237,7 @@ def publish(
         tables: SQL queries that replace datasets by name.
         version: The segment's version.
         fingerprint: The segment's fingerprint.
+        lineage_tags: Law tags upstream of the segment, with the path of one example.
     """
     release = new_id(installation.clock)
     folder = installation.settings.published / release
@@ -185,7 +270,7 @@ def publish(
             SEGMENT: {
                 "facts": installation.facts,
                 "fingerprint": fingerprint,
-                "lineage_tags": {},
+                "lineage_tags": lineage_tags or {},
                 "members": files[f"audience:{SEGMENT}"]["rows"],
                 "version": version,
             }
@@ -232,7 +317,10 @@ def _queries(audience: str, attributes: str) -> dict[str, str]:
 
 
 def append_consents(installation: Installation, name: str, query: str) -> None:
-    """Append the rows of `query`: member number n, channel, action, effective_at."""
+    """Append the rows of `query`: member number n, channel, action, effective_at.
+
+    Further columns of the query replace the defaults: purpose, recorded_at, text_version.
+    """
     folder = installation.settings.consent_journal
     folder.mkdir(parents=True, exist_ok=True)
     source = hashlib.sha256(name.encode()).hexdigest()
@@ -240,9 +328,13 @@ def append_consents(installation: Installation, name: str, query: str) -> None:
     with duckdb.connect() as connection:
         connection.execute(
             f"copy (select 'cns_' || channel || '_' || n || '{name}' as consent_event_id, "
-            "sha256('member ' || n) as member_id, channel, 'product_marketing' as purpose, action, "
-            "effective_at, effective_at as recorded_at, 'branch' as source, 'v1' as text_version, "
-            f"repeat('a', 64) as file_sha256, n::bigint as line_number from ({query})) "
+            "sha256('member ' || n) as member_id, channel, "
+            "coalesce(purpose, 'product_marketing') as purpose, action, effective_at, "
+            "coalesce(recorded_at, effective_at) as recorded_at, 'branch' as source, "
+            "coalesce(text_version, 'v1') as text_version, "
+            "repeat('a', 64) as file_sha256, n::bigint as line_number "
+            f"from (from ({query}) union all by name select null::varchar as purpose, "
+            "null::timestamp as recorded_at, null::varchar as text_version where false)) "
             f"to '{path}' (format parquet)"
         )
         row = connection.execute(f"select count(*) from '{path}'").fetchone()
@@ -270,11 +362,11 @@ def withdraw(installation: Installation, numbers: list[int], name: str = "withdr
     )
 
 
-def approve(installation: Installation, plan: Plan, envelope: Envelope | None = None) -> str:
+def approve(installation: Installation, made: Plan, envelope: Envelope | None = None) -> str:
     """Let the maker ask for the plan and the checker approve, and return the request's id."""
     request = ask_approval(
         installation.context(MAKER),
-        plan,
+        made,
         installation.keys[MAKER],
         valid_for=timedelta(days=7),
         envelope=envelope,
@@ -284,9 +376,14 @@ def approve(installation: Installation, plan: Plan, envelope: Envelope | None = 
     return request.request_id
 
 
+def plan(installation: Installation, destination: str = "hubspot") -> Plan:
+    """Plan the segment for a destination."""
+    return make_plan(installation.context(), SEGMENT, destination)
+
+
 def send(installation: Installation, destination: str = "hubspot") -> DeliverySummary:
     """Plan, approve and send the segment."""
-    plan = make_plan(installation.context(), SEGMENT, destination)
-    if plan.changes:
-        approve(installation, plan)
-    return send_plan(installation.context(), plan)
+    made = plan(installation, destination)
+    if made.changes:
+        approve(installation, made)
+    return send_plan(installation.context(), made)
