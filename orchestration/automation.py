@@ -1,7 +1,5 @@
 """When things run: every night, when files arrive, when somebody approves."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from activation.approvals.check import signature_of_folder

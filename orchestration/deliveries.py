@@ -1,10 +1,7 @@
 """A plan and a delivery for each segment at each destination that it allows."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import dagster as dg
+from dagster import AssetExecutionContext
 
 from activation.catalog import segment_pairs
 from activation.delivery.summary import DeliverySummary
@@ -20,6 +17,7 @@ from tellerline.errors import ApprovalMissingError
 
 PAIRS = segment_pairs(MANIFEST)
 PLANS, DELIVERIES = "plans", "deliveries"
+DELIVERED = "confirmed_and_reconciled"
 LEDGER = dg.AssetKey("ledger")
 
 
@@ -44,7 +42,7 @@ def make_plan_asset(segment_id: str, destination_id: str) -> dg.AssetsDefinition
         description=f"What would change at {destination_id}, and why the rest stays away.",
         check_specs=[dg.AssetCheckSpec("within_policy", asset=key)],
     )
-    def plan() -> dg.MaterializeResult[None]:
+    def plan() -> dg.MaterializeResult:
         with at_work() as context:
             finish_unfinished(context, segment_id, destination_id)
             made = make_plan(context, segment_id, destination_id)
@@ -72,26 +70,24 @@ def make_delivery_asset(segment_id: str, destination_id: str) -> dg.AssetsDefini
         group_name=DELIVERIES,
         kinds={destination_id},
         pool=destination_id,
-        output_required=False,
-        description=f"{segment_id} as {destination_id} has confirmed it.",
-        check_specs=[dg.AssetCheckSpec("reconciled", asset=key)],
+        description=f"{segment_id} as {destination_id} holds it; what is not approved waits.",
+        check_specs=[dg.AssetCheckSpec(DELIVERED, asset=key)],
     )
-    def delivery(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def delivery(context: AssetExecutionContext) -> dg.MaterializeResult:
         with at_work() as work:
             plan = newest_plan(work.settings, work.state, segment_id, destination_id)
             if plan is None:
-                context.log.warning("Nothing is planned yet.")
-                return
+                return _waiting("nothing is planned yet")
             try:
                 summary = send_plan(work, plan)
             except ApprovalMissingError as error:
-                context.log.warning("Waiting: %s", error)
-                return
-        yield dg.MaterializeResult(
+                context.log.warning(str(error))
+                return _waiting(f"plan {plan.plan_id} waits for approval")
+        return dg.MaterializeResult(
             metadata=_delivery_metadata(summary),
             check_results=[
                 dg.AssetCheckResult(
-                    check_name="reconciled",
+                    check_name=DELIVERED,
                     passed=summary.is_reconciled and summary.is_complete,
                     metadata={"expected_count": summary.expected_count},
                 )
@@ -101,6 +97,20 @@ def make_delivery_asset(segment_id: str, destination_id: str) -> dg.AssetsDefini
     return delivery
 
 
+def _waiting(why: str) -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        metadata={"state": dg.MetadataValue.text(why)},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=DELIVERED,
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"state": why},
+            )
+        ],
+    )
+
+
 @dg.asset(
     key=LEDGER,
     deps=[delivery_key(*pair) for pair in PAIRS],
@@ -108,7 +118,7 @@ def make_delivery_asset(segment_id: str, destination_id: str) -> dg.AssetsDefini
     description="The tamper-evident record of everything above, as an auditor can verify it.",
     check_specs=[dg.AssetCheckSpec("verified", asset=LEDGER)],
 )
-def ledger() -> dg.MaterializeResult[None]:
+def ledger() -> dg.MaterializeResult:
     """Verify the whole ledger."""
     with at_work() as context:
         verifier = load_verifier(context.settings)
@@ -142,6 +152,7 @@ def _delivery_metadata(summary: DeliverySummary) -> dict[str, dg.MetadataValue]:
     document = summary.to_document()
     numbers = {name: value for name, value in document.items() if isinstance(value, int)}
     return {
+        "state": dg.MetadataValue.text("delivered"),
         "run": dg.MetadataValue.text(summary.run_id or "nothing to send"),
         "excluded": dg.MetadataValue.json(dict(summary.excluded)),
         **{name: dg.MetadataValue.int(value) for name, value in numbers.items()},

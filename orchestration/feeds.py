@@ -1,7 +1,5 @@
 """From landing to raw tables: one asset a feed, made by the same code as `tellerline ingest`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
@@ -25,6 +23,7 @@ KEYS = {
 LOADS, REJECTIONS, OUTCOMES = (
     dg.AssetKey(["raw", name]) for name in ("loads", "rejections", "delivery_outcomes")
 )
+ACCEPTED = "everything_accepted"
 CHECKS = ("rows_conserved", "arrived_in_time", "not_stopped")
 
 
@@ -42,7 +41,7 @@ CHECKS = ("rows_conserved", "arrived_in_time", "not_stopped")
     check_specs=[dg.AssetCheckSpec(name, asset=key) for key in KEYS.values() for name in CHECKS],
     pool="warehouse",
 )
-def ingest_feeds(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+def ingest_feeds(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Land and load every complete file."""
     with at_work() as work:
         report = ingest(work.settings, clock=work.clock, reporter=work.reporter)
@@ -54,11 +53,22 @@ def ingest_feeds(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     for name, key in KEYS.items():
         feed = report.feeds.get(name, FeedReport())
         yield dg.MaterializeResult(
-            asset_key=key, metadata=_metadata(feed), check_results=_checks(feed)
+            asset_key=key, metadata=_metadata(feed), check_results=_checks(key, feed)
         )
     files = sum(sum(feed.files.values()) for feed in report.feeds.values())
     rejected = sum(feed.run.rejected for feed in report.feeds.values())
-    yield dg.MaterializeResult(asset_key=LOADS, metadata={"files": files})
+    yield dg.MaterializeResult(
+        asset_key=LOADS,
+        metadata={"files": files},
+        check_results=[
+            dg.AssetCheckResult(
+                asset_key=LOADS,
+                check_name=ACCEPTED,
+                passed=not report.errors,
+                metadata={"look_at": dg.MetadataValue.json(report.errors)},
+            )
+        ],
+    )
     yield dg.MaterializeResult(asset_key=REJECTIONS, metadata={"rejected": rejected})
     yield dg.MaterializeResult(asset_key=OUTCOMES, metadata={"new_rows": outcomes})
 
@@ -75,18 +85,20 @@ def _metadata(feed: FeedReport) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _checks(feed: FeedReport) -> list[dg.AssetCheckResult]:
+def _checks(key: dg.AssetKey, feed: FeedReport) -> list[dg.AssetCheckResult]:
     total = feed.total
     return [
         dg.AssetCheckResult(
+            asset_key=key,
             check_name="rows_conserved",
             passed=total.read == total.loaded + total.rejected + total.duplicate,
         ),
         dg.AssetCheckResult(
+            asset_key=key,
             check_name="arrived_in_time",
             passed=not feed.is_late,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"missing_days": len(feed.missing_business_dates)},
         ),
-        dg.AssetCheckResult(check_name="not_stopped", passed=not feed.is_stopped),
+        dg.AssetCheckResult(asset_key=key, check_name="not_stopped", passed=not feed.is_stopped),
     ]

@@ -23,7 +23,7 @@ MANIFEST = parse_json(PROJECT.manifest_path.read_bytes(), "manifest.json")
     kinds={"parquet"},
     description="One atomic, unchanging version of all that may be activated.",
 )
-def publication() -> dg.MaterializeResult[None]:
+def publication() -> dg.MaterializeResult:
     """Freeze what dbt built."""
     with at_work() as context:
         catalog = read_catalog(context.settings.target)

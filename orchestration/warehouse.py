@@ -1,7 +1,5 @@
 """The dbt models, seeds, snapshots and tests as assets and checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

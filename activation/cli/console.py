@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-out = Console(soft_wrap=True)
+# Where nobody's window sets a width, tables get the room that they need.
+UNBOUND_WIDTH = 200
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else UNBOUND_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
 
 
@@ -23,10 +26,12 @@ def show_json(document: object) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; columns whose values are all numbers are set right."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD
+    )
     for position, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        numbers = bool(rows) and all(_is_number(row[position]) for row in rows)
+        table.add_column(column, justify="right" if numbers else "left", no_wrap=numbers)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     out.print(table)
@@ -35,6 +40,10 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 def say(text: str) -> None:
     """Print one line for people."""
     out.print(text, highlight=False)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _cell(value: object) -> str:
