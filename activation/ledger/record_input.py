@@ -97,14 +97,11 @@ def _check_values(connection: duckdb.DuckDBPyConnection, table: str, subject: st
     counts = ", ".join(
         f"count(*) filter (({check}) is not true) as {name}" for name, _, check in _COLUMNS
     )
-    row = connection.execute(
-        f"select {counts}, count(*) - count(distinct seq) from {table}"
-    ).fetchone()
-    if row is None:
-        return
+    query = f"select {counts}, count(*) - count(distinct seq) from {table}"
+    [(*wrong, repeated)] = connection.execute(query).fetchall()
     names = [name for name, _, _ in _COLUMNS]
-    faults = [f"{name} in {count} rows" for name, count in zip(names, row, strict=False) if count]
-    if row[-1]:
-        faults.append(f"seq repeats in {row[-1]} rows")
+    faults = [f"{name} in {count} rows" for name, count in zip(names, wrong, strict=True) if count]
+    if repeated:
+        faults.append(f"seq repeats in {repeated} rows")
     if faults:
         raise ContractError(subject, f"holds values that are not allowed: {', '.join(faults)}.")

@@ -42,16 +42,14 @@ def tree_path(
         top: As for `tree_root`.
     """
     path: list[bytes] = []
+    hashes: list[bytes] = []
     for level, hashes in _levels(connection, leaves, top):
-        if hashes:
-            return path + _top_path(hashes, position)
-        row = connection.execute(
-            f"select hash from {level} where position = ?", [position ^ 1]
-        ).fetchone()
-        if row:
-            path.append(bytes(row[0]))
-        position //= 2
-    return path
+        if not hashes:
+            query = f"select hash from {level} where position = ?"
+            siblings = connection.execute(query, [position ^ 1]).fetchall()
+            path += [bytes(row[0]) for row in siblings]
+            position //= 2
+    return path + _top_path(hashes, position)
 
 
 def _levels(

@@ -221,9 +221,11 @@ def _write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str,
     """
     try:
         connection.execute(query)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         raise RunStoppedError(
-            str(path), "could not be written.", "Mend the disk, then run again."
+            str(path),
+            f"could not be written: {type(error).__name__}.",
+            "Mend the disk, or let the database write there, then run again.",
         ) from error
     temporary.chmod(RECORD_FILE_MODE)
     sync_file(temporary)

@@ -53,6 +53,8 @@ class TreeAudit:
         edge = Edge()
         stops = {*self._archived, self._checkpoint.size}
         last_stop = 0
+        if 0 in stops:
+            self._check_root(edge)
         for index in range(-(-self._checkpoint.size // TILE_WIDTH)):
             leaves = self._leaves(index)
             if leaves is None:
@@ -65,8 +67,6 @@ class TreeAudit:
                     self._compare(edge.partial_files(last_stop), edge.levels[0])
                     self._check_root(edge)
                     last_stop = edge.size
-        if not self._checkpoint.size:
-            self._check_root(edge)
 
     def leftovers(self) -> tuple[str, ...]:
         """Check the files that `walk` did not meet and return those beyond the checkpoint."""

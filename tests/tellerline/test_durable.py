@@ -92,6 +92,16 @@ def test_the_order_of_appending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_line_torn_by_a_crash_is_not_continued(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(b"one\ntw")
+    append_line(path, b"three")
+    assert path.read_bytes() == b"one\nthree\n"
+    path.write_bytes(b"torn")
+    append_line(path, b"one")
+    assert path.read_bytes() == b"one\n"
+
+
 def test_the_order_of_publishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     staging = tmp_path / "staging"
     (staging / "sub").mkdir(parents=True)

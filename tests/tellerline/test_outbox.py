@@ -15,7 +15,13 @@ import sqlalchemy as sa
 
 from tellerline.canonical import parse_canonical
 from tellerline.clock import FixedClock
-from tellerline.errors import IntegrityError, PolicyRefusedError, TellerlineError, UsageError
+from tellerline.errors import (
+    IntegrityError,
+    PolicyRefusedError,
+    RetryableError,
+    TellerlineError,
+    UsageError,
+)
 from tellerline.outbox import ENTRY_TYPES, MAX_ENTRY_BYTES, Actor, Reporter, outbox
 from tellerline.state import State
 
@@ -162,4 +168,6 @@ def test_an_error_names_object_problem_and_remedy() -> None:
     assert str(error) == "plan p_1: is unknown. Run `tellerline plan`."
     assert isinstance(error, TellerlineError)
     assert (error.exit_code, PolicyRefusedError.exit_code, TellerlineError.exit_code) == (2, 3, 1)
+    retryable = RetryableError("a", "failed.", retry_after_seconds=2.5, outcome_unknown=True)
+    assert (retryable.retry_after_seconds, retryable.outcome_unknown) == (2.5, True)
     assert json.dumps(error.args) == '["plan p_1", "is unknown.", "Run `tellerline plan`."]'

@@ -86,3 +86,19 @@ def test_settings_can_point_anywhere(tmp_path: Path) -> None:
     assert settings.landing == tmp_path / "in"
     assert settings.governance == Path("/governance")
     assert Settings.from_environment({}, tmp_path).home == tmp_path / ".tellerline"
+
+
+def test_all_state_lies_below_home(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"TELLERLINE_HOME": "state"}, tmp_path)
+    below = {
+        name
+        for name in dir(type(settings))
+        if isinstance(getattr(type(settings), name), property)
+        and (tmp_path / "state") in getattr(settings, name).parents
+    }
+    assert below == {
+        "consent_journal", "keys", "ledger", "ledger_vkey", "plans", "published", "runs", "state",
+        "store", "vault", "warehouse",
+    }  # fmt: skip
+    assert settings.contracts == tmp_path / "ingestion" / "feeds"
+    assert settings.target == tmp_path / "target"

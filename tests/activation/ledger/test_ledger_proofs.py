@@ -88,6 +88,25 @@ def test_what_is_no_proof_is_refused(proven: Site, value: dict[str, Any]) -> Non
         verify_proof(value, proven.verifier)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v2", "holds no tlog-proof"),
+        ("index 10", "index 010", "holds no tlog-proof"),
+        ("index 10\n", "", "holds no tlog-proof"),
+        ("index 10\n", "index 10\n%%%\n", "hash that is malformed"),
+        ("index 10\n", "index 11\n", "entry is not in the log"),
+        ("index 10\n", "index 4000\n", "entry is not in the log"),
+    ],
+)
+def test_each_fault_of_the_log_proof_is_told(
+    proven: Site, old: str, new: str, problem: str
+) -> None:
+    proof = prove(proven)
+    with pytest.raises(IntegrityError, match=problem):
+        verify_proof({**proof, "log": proof["log"].replace(old, new)}, proven.verifier)
+
+
 def test_a_proof_under_another_key_is_refused(proven: Site) -> None:
     with pytest.raises(IntegrityError, match="not signed by"):
         verify_proof(prove(proven), Signer(proven.verifier.name, bytes(32)).verifier)

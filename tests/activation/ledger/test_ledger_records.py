@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,13 @@ from activation.ledger.merkle import hash_leaf, root_of
 from activation.ledger.record_input import OPERATIONS, OUTCOMES
 from activation.ledger.subjects import SUBJECTS, Subjects
 from tellerline.canonical import canonical_json
-from tellerline.errors import ConflictError, ContractError, CredentialsError, IntegrityError
+from tellerline.errors import (
+    ConflictError,
+    ContractError,
+    CredentialsError,
+    IntegrityError,
+    RunStoppedError,
+)
 from tellerline.outbox import outbox
 
 TEXT = st.from_regex(r"[A-Za-z0-9_.:/+-]{1,128}", fullmatch=True)
@@ -340,6 +347,31 @@ def test_keys_that_others_can_read_are_refused(site: Site) -> None:
     (site.settings.home / SUBJECTS).chmod(0o640)
     with pytest.raises(CredentialsError, match="can be read by others"):
         site.write_batch("b_2", [record_row(1)])
+
+
+def test_keys_that_are_not_kept_stop_the_batch(site: Site) -> None:
+    Subjects.of(site.settings)
+    with contextlib.closing(sqlite3.connect(site.settings.home / SUBJECTS)) as connection:
+        connection.execute(
+            "create trigger forget after insert on subjects begin "
+            "delete from subjects where member_id = new.member_id; end"
+        )
+    with pytest.raises(IntegrityError, match="gave keys for 0 of 1 records"):
+        site.write_batch("b_1", [record_row(1)])
+
+
+def test_a_broken_key_file_is_named(site: Site) -> None:
+    (site.settings.home / SUBJECTS).write_bytes(b"garbage" * 1000)
+    (site.settings.home / SUBJECTS).chmod(0o600)
+    with pytest.raises(RunStoppedError, match=r"subjects\.sqlite: could not be used"):
+        site.write_batch("b_1", [record_row(1)])
+
+
+def test_a_file_that_cannot_be_written_is_named(site: Site) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("set disabled_filesystems = 'LocalFileSystem'")
+        with pytest.raises(RunStoppedError, match=r"b_1\.parquet: could not be written"):
+            write_rows(site, connection, "b_1", [record_row(1)])
 
 
 def test_a_batch_killed_at_each_step_is_done_again(tmp_path: Path) -> None:

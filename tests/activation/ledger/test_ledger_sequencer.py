@@ -15,6 +15,9 @@ import sqlalchemy as sa
 from ledger_site import NOON, ORIGIN, Site, files_below, open_site, settings_of
 
 from activation.ledger import Sequencer, create_log_key
+from activation.ledger.checkpoints import checkpoint_text
+from activation.ledger.heads import log_heads
+from activation.ledger.log_keys import load_signer
 from activation.ledger.notes import Signer
 from tellerline.errors import (
     ConflictError,
@@ -141,6 +144,65 @@ def test_a_checkpoint_that_was_rolled_back_alone_is_refused(site: Site) -> None:
     forget_heads(site)
     with pytest.raises(IntegrityError, match="older than checkpoints/20"):
         site.grow(1)
+
+
+# L5
+def test_a_checkpoint_with_another_root_than_was_signed_is_refused(site: Site) -> None:
+    site.grow(10)
+    with site.state.transaction() as connection:
+        connection.execute(log_heads.update().values(root=bytes(32)))
+    with pytest.raises(IntegrityError, match="another root than was signed for 10"):
+        site.grow(1)
+    assert [f.problem for f in site.verify().findings] == ["has another root than was signed."]
+
+
+def test_an_archived_checkpoint_that_differs_is_refused(site: Site) -> None:
+    site.grow(10)
+    cosigned = (site.ledger / "checkpoint").read_bytes() + Signer("witness", bytes(32)).sign(
+        "x\n"
+    ).partition(b"\n\n")[2]
+    (site.ledger / "checkpoints/10").write_bytes(cosigned)
+    with pytest.raises(IntegrityError, match="checkpoints/10: differs from the checkpoint"):
+        site.grow(1)
+    assert [f.subject for f in site.verify().findings] == ["checkpoints/10"]
+
+
+def test_an_archived_checkpoint_of_another_history_is_refused(site: Site) -> None:
+    """T3: even under the true key."""
+    site.grow(5, 5)
+    signer = load_signer(site.settings)
+    forged = signer.sign(checkpoint_text(ORIGIN, 5, bytes(32)))
+    (site.ledger / "checkpoints/5").write_bytes(forged)
+    assert "not consistent" in site.verify().findings[1].problem
+    (site.ledger / "checkpoints/10").unlink()
+    with pytest.raises(IntegrityError, match="checkpoints/5: is not the beginning of the log"):
+        site.grow(1)
+
+
+def test_an_archived_checkpoint_under_another_name_is_refused(site: Site) -> None:
+    site.grow(5)
+    shutil.copy(site.ledger / "checkpoints/5", site.ledger / "checkpoints/4")
+    assert [(f.subject, f.problem) for f in site.verify().findings] == [
+        ("checkpoints/4", "speaks of 5 entries.")
+    ]
+
+
+def test_an_archived_checkpoint_that_was_lost_is_written_again(site: Site) -> None:
+    site.grow(5)
+    before = site.files()
+    (site.ledger / "checkpoints/5").unlink()
+    site.drain()
+    assert site.files() == before
+    assert site.verify().is_sound
+
+
+def test_a_log_that_began_empty_keeps_its_first_checkpoint(site: Site) -> None:
+    site.drain()
+    site.grow(5)
+    assert site.verify().checkpoints == 2
+    signer = load_signer(site.settings)
+    (site.ledger / "checkpoints/0").write_bytes(signer.sign(checkpoint_text(ORIGIN, 0, bytes(32))))
+    assert "checkpoints/0" in [f.subject for f in site.verify().findings]
 
 
 def test_a_missing_checkpoint_is_refused(site: Site) -> None:

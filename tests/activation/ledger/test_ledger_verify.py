@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlalchemy as sa
-from ledger_site import RUN, Site, record_row
+from ledger_site import RUN, Site, open_site, record_row
 
 from activation.ledger import verify_ledger
 from activation.ledger.notes import Signer
@@ -140,6 +142,26 @@ def test_when_bundle_and_tile_are_both_gone_the_rest_is_said_to_be_unchecked(gro
     (grown.ledger / "tile/entries/001").unlink()
     report = verify_ledger(grown.ledger, grown.verifier)
     assert "entry 256" in {finding.subject for finding in report.findings}
+
+
+def test_when_nothing_vouches_for_a_leaf_both_files_are_named(grown: Site) -> None:
+    bundle = grown.ledger / "tile/entries/002.p/53"
+    bundle.write_bytes(bundle.read_bytes().replace(b"svc-test", b"svc-pest", 1))
+    (grown.ledger / "tile/1/000.p/2").unlink()
+    named = {finding.subject for finding in verify_ledger(grown.ledger, grown.verifier).findings}
+    assert {"tile/1/000.p/2", "tile/0/002.p/53", "checkpoint"} <= named
+
+
+def test_tiles_of_another_log_contradict_the_checkpoint(site: Site, tmp_path: Path) -> None:
+    site.grow(5)
+    with open_site(tmp_path / "other") as other:
+        other.grow(5)
+        shutil.rmtree(site.ledger / "tile")
+        shutil.copytree(other.ledger / "tile", site.ledger / "tile")
+    report = verify_ledger(site.ledger, site.verifier)
+    assert ("checkpoint", "signs another root than the entries give.") in [
+        (finding.subject, finding.problem) for finding in report.findings
+    ]
 
 
 def test_a_rewritten_history_under_the_true_key_contradicts_the_archive(site: Site) -> None:
@@ -360,6 +382,48 @@ def test_a_batch_entry_that_lies_about_its_records_is_named(site: Site, key: str
     assert [f.problem for f in findings] == [
         f"gives another `{key}` than its entry says. It belongs to entry 0."
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("select * exclude (commitment) from records", "cannot be read as a record file"),
+        ("select * from records where position <> 2", "without a gap"),
+        ("select * replace (position // 2 as position) from records", "without a gap"),
+    ],
+)
+def test_a_record_file_of_another_shape_is_named(
+    site: Site, tmp_path: Path, query: str, problem: str
+) -> None:
+    batch = site.write_batch("b_1", [record_row(number) for number in range(5)])
+    path, changed = site.ledger / batch.path, tmp_path / "changed.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"create view records as from read_parquet('{path}')")
+        connection.execute(f"copy ({query}) to '{changed}' (format parquet)")
+    shutil.copy(changed, path)
+    data = path.read_bytes()
+    reference = {
+        "name": batch.path,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    with site.state.transaction() as connection:
+        site.reporter.record(connection, "records.batch", batch.body(), references=[reference])
+    site.drain()
+    [finding] = site.verify().findings
+    assert finding.subject == batch.path
+    assert problem in finding.problem
+
+
+def test_a_batch_entry_may_name_other_files_too(site: Site) -> None:
+    batch = site.write_batch("b_1", [record_row(1)])
+    other = {"name": "runs/outcomes.parquet", "bytes": 1, "sha256": "ab" * 32}
+    with site.state.transaction() as connection:
+        site.reporter.record(
+            connection, "records.batch", batch.body(), references=[other, batch.reference()]
+        )
+    site.drain()
+    assert site.verify().batches == 1
 
 
 def test_a_batch_entry_without_its_file_is_named(site: Site) -> None:
