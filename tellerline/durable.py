@@ -64,8 +64,7 @@ def append_line(path: Path, line: bytes) -> None:
     A tail without an end of line is what a process died over before anybody was told that it
     stands; it is cut off. There may be one writer at a time.
     """
-    existed = path.exists()
-    if existed:
+    if path.exists():
         _cut_torn_tail(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
     try:
@@ -73,8 +72,8 @@ def append_line(path: Path, line: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if not existed:
-        sync_folder(path.parent)
+    # Also when the file existed: who made it may have died before its name was on disk.
+    sync_folder(path.parent)
 
 
 def sync_file(path: Path) -> None:
