@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activation.lineage.columns import Edge, column_lineage
 from activation.lineage.segments import SegmentLineage, describe_segments
 
-__all__ = ["SegmentLineage", "describe_segments"]
+__all__ = ["Edge", "SegmentLineage", "column_lineage", "describe_segments"]

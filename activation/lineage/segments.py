@@ -1,13 +1,41 @@
-"""One fingerprint and the law tags upstream, for each segment."""
+"""What each segment really uses: its fingerprint, and the law tags upstream.
+
+The fingerprint covers the segment's own query and all of its `meta.segment`, and of every relation
+upstream the columns that are read, with the filters, joins and groupings that shape their rows. How
+a query is written down does not matter, nor do the names of its common table expressions. Of a seed
+it covers the columns and rows that can have an effect: where a reader keeps to a literal key, as in
+`kli_id = 'competitive__mortgage'`, the rows with that key alone. A model with `meta.parameter`
+counts by its name; its value is an input of each run.
+
+It errs on the side of change:
+
+* A key used in another way than `=` and `in` with literals, such as `like`, means all rows.
+* A row of a mapping that decides how a transaction is classified (merchants, patterns, prefixes,
+  codes) counts for every segment that reads classified transactions, whichever class it looks at:
+  classes compete, and a new pattern for one may take transactions from another.
+* A query that cannot be resolved counts whole, with all that it might read.
+
+Hooks do not count: they make incremental tables equal to a full build, which is what the
+fingerprint describes. Nor do settings such as materialisation, and the types of a contract.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tellerline.canonical import canonical_json, sha256_hex
+from activation.lineage.dependencies import Dependencies
+from activation.lineage.library import Library
+from activation.lineage.manifest import Relation, read_project
+from activation.lineage.tags import find_tags
+from tellerline.canonical import sha256_hex
+
+# Raised when the normal form changes: every fingerprint changes with it.
+FORM = 1
+FACTS = "meta.segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +45,56 @@ class SegmentLineage:
     Args:
         fingerprint: Hash of its logic, its facts and everything upstream that it reads.
         tags: Law tags upstream, each with one path from the segment to a column that carries it.
+        version: The version that its author gave it.
+        parts: One hash for each relation upstream and one for its facts; they tell what changed.
+        unresolved: Relations upstream whose query could not be resolved, with the reason; they
+            count whole.
     """
 
     fingerprint: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    unresolved: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe_segments(manifest: Mapping[str, Any], project: Path) -> dict[str, SegmentLineage]:
-    """Return the lineage of every segment in a dbt manifest (schema v12)."""
-    del project
+    """Return the lineage of every segment in a dbt manifest (schema v12), by segment id.
+
+    Args:
+        manifest: dbt's manifest after `dbt build` or `dbt compile`, as parsed.
+        project: The project folder, for the seeds' files.
+
+    Raises:
+        ContractError: A model that is needed was not compiled, or a seed's file is not the one that
+            dbt read.
+    """
+    library = Library(read_project(manifest, project))
+    dependencies = Dependencies(library)
     return {
-        node["name"].removeprefix("seg_"): SegmentLineage(
-            sha256_hex(canonical_json([node["raw_code"].split()]))
-        )
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and "segment" in (node["config"].get("meta") or {})
+        relation.segment_id: _describe(dependencies, relation)
+        for relation in library.project.segments()
     }
+
+
+def _describe(dependencies: Dependencies, relation: Relation) -> SegmentLineage:
+    upstream = dependencies.upstream(relation.unique_id)
+    library = dependencies.library
+    facts = relation.facts or {}
+    parts = {FACTS: _digest(facts), **dependencies.parts(upstream)}
+    unresolved = {
+        library.relation(unique_id).name: library.unresolved[unique_id]
+        for unique_id in sorted({unique_id for unique_id, _ in upstream.slices})
+        if unique_id in library.unresolved
+    }
+    return SegmentLineage(
+        fingerprint=_digest([FORM, parts]),
+        tags=find_tags(dependencies, upstream),
+        version=str(facts.get("version", "")),
+        parts=parts,
+        unresolved=unresolved,
+    )
+
+
+def _digest(document: object) -> str:
+    return sha256_hex(json.dumps(document, sort_keys=True, default=str).encode())

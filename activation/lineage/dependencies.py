@@ -1,0 +1,84 @@
+"""All that one relation depends on, through every relation upstream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from activation.lineage.library import Library
+from activation.lineage.manifest import Kind, Relation
+from activation.lineage.queries import Demand
+from activation.lineage.slicer import Slicer
+from activation.lineage.slices import NOTHING, Slice
+from tellerline.canonical import sha256_hex
+
+_QUERIES = frozenset({Kind.MODEL, Kind.SNAPSHOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What one relation depends on.
+
+    Args:
+        root: The relation, and what is wanted of it.
+        slices: The slice of every relation upstream for every demand made on it, the root included.
+    """
+
+    root: tuple[str, Demand]
+    slices: Mapping[tuple[str, Demand], Slice]
+
+
+class Dependencies:
+    """Follows demands upstream through a project; every slice is made once."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._slicer = Slicer(library, self._has_rows)
+
+    def upstream(self, unique_id: str) -> Upstream:
+        """Return all that the relation with this id depends on, down to the sources."""
+        root = (unique_id, Demand(frozenset(self.library.columns(unique_id))))
+        slices: dict[tuple[str, Demand], Slice] = {}
+        open_ends = [root]
+        while open_ends:
+            place = open_ends.pop()
+            if place not in slices:
+                slices[place] = self.slice(*place)
+                open_ends += slices[place].tables
+        return Upstream(root, slices)
+
+    def slice(self, unique_id: str, demand: Demand) -> Slice:
+        """Return the part of a relation that matters to `demand`."""
+        if self.library.relation(unique_id).kind in _QUERIES:
+            return self._slicer.slice(self.library.query(unique_id), demand)
+        return Slice(None, {})
+
+    def parts(self, upstream: Upstream) -> dict[str, str]:
+        """Return one hash for each relation upstream: what of it is used, and how it is made."""
+        used: dict[str, set[str]] = {}
+        for (unique_id, demand), found in upstream.slices.items():
+            relation = self.library.relation(unique_id)
+            use = json.dumps(_use(relation, demand, found))
+            used.setdefault(relation.name, set()).add(use)
+        return {
+            name: sha256_hex("\n".join(sorted(uses)).encode())
+            for name, uses in sorted(used.items())
+        }
+
+    def _has_rows(self, unique_id: str, demand: Demand) -> bool:
+        relation = self.library.relation(unique_id)
+        if relation.seed is not None:
+            return bool(relation.seed.contents((), demand.limits)[1:])
+        return relation.kind not in _QUERIES or self.slice(unique_id, demand).digest is not None
+
+
+def _use(relation: Relation, demand: Demand, found: Slice) -> object:
+    if relation.seed is not None:
+        return [sorted(demand.columns), relation.seed.contents(demand.columns, demand.limits)]
+    if relation.kind is Kind.SOURCE:
+        return [[name, relation.columns[name].data_type] for name in sorted(demand.columns)]
+    if relation.kind is Kind.PARAMETER:
+        # Its value is an input of each run, not a part of the logic.
+        return relation.name
+    return [demand.document(), found.digest or NOTHING]

@@ -1,0 +1,123 @@
+"""Expressions of a query: what they read, and their text in one normal form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    from activation.lineage.queries import Query
+
+DIALECT = "duckdb"
+# Characters for private use: no SQL text holds them.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_TOKEN = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_NESTED = "#"
+_AROUND_AGGREGATE = (
+    exp.Filter,
+    exp.IgnoreNulls,
+    exp.RespectNulls,
+    exp.WithinGroup,
+    exp.HavingMax,
+)
+
+
+class Ref(NamedTuple):
+    """A column of a source, by the alias of the source."""
+
+    alias: str
+    column: str
+
+
+class Nested(NamedTuple):
+    """A query inside an expression; of `exists (…)` only the existence of rows counts."""
+
+    query: Query
+    is_existence: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """An expression of a select.
+
+    Args:
+        tree: Its syntax tree, columns qualified by the alias of their source.
+        refs: The columns that it reads, those of outer queries included.
+        nested: The queries inside it, in order.
+    """
+
+    tree: exp.Expr
+    refs: frozenset[Ref]
+    nested: tuple[Nested, ...] = ()
+
+    @cached_property
+    def template(self) -> str:
+        """The normalised text with places for the names of sources and for nested queries."""
+        count = iter(range(len(self.nested)))
+
+        def mark(node: exp.Expr) -> exp.Expr:
+            if isinstance(node, exp.Query):
+                return exp.Var(this=f"{_OPEN}{_NESTED}{next(count)}{_CLOSE}")
+            if isinstance(node, exp.Column) and node.table:
+                return exp.column(
+                    exp.to_identifier(node.name, quoted=True),
+                    table=exp.to_identifier(f"{_OPEN}{node.table}{_CLOSE}", quoted=True),
+                )
+            return node
+
+        return render(self.tree.transform(mark))
+
+    def text(self, labels: Mapping[str, str], nested: Sequence[str]) -> str:
+        """Return the normalised text with `labels` for sources and digests for `nested`."""
+
+        def fill(match: re.Match[str]) -> str:
+            token = match[1]
+            return nested[int(token[1:])] if token.startswith(_NESTED) else labels[token]
+
+        return _TOKEN.sub(fill, self.template)
+
+
+def render(tree: exp.Expr) -> str:
+    """Return the SQL of `tree` in one normal form: no comments, one spelling of keywords."""
+    return tree.sql(dialect=DIALECT, comments=False)
+
+
+def own_nodes(tree: exp.Expr, *kinds: type[exp.Expr]) -> Iterator[exp.Expr]:
+    """Yield the nodes of `kinds` in `tree`, those in nested queries apart."""
+    for node in tree.walk(prune=lambda item: isinstance(item, exp.Query)):
+        if isinstance(node, kinds):
+            yield node
+
+
+def aggregates(tree: exp.Expr) -> bool:
+    """Say whether `tree` holds an aggregate that is not a window function."""
+    for node in own_nodes(tree, exp.AggFunc):
+        parent = node.parent
+        while isinstance(parent, _AROUND_AGGREGATE):
+            parent = parent.parent
+        if not isinstance(parent, exp.Window):
+            return True
+    return False
+
+
+def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the parts of `tree` that must all hold."""
+    if isinstance(tree, exp.Paren):
+        yield from conjuncts(tree.this)
+    elif isinstance(tree, exp.And):
+        yield from conjuncts(tree.this)
+        yield from conjuncts(tree.expression)
+    else:
+        yield tree
+
+
+def ref_of(tree: exp.Expr) -> Ref | None:
+    """Return the column that `tree` is, and nothing else than that."""
+    while isinstance(tree, exp.Paren):
+        tree = tree.this
+    return Ref(tree.table, tree.name) if isinstance(tree, exp.Column) and tree.table else None

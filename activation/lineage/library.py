@@ -1,0 +1,116 @@
+"""The query of every relation, read once."""
+
+from __future__ import annotations
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+
+from activation.lineage.expressions import DIALECT, render
+from activation.lineage.increments import cut_increments
+from activation.lineage.manifest import Kind, Project, Relation
+from activation.lineage.queries import Opaque, Query, outputs_of
+from activation.lineage.reader import UnresolvedError, read_query
+from activation.lineage.snapshots import remember_rows
+from tellerline.errors import ContractError
+
+
+class Library:
+    """The queries of a project's models, parsed and resolved when they are first asked for.
+
+    A query that cannot be resolved becomes an `Opaque` one, which counts whole; it is listed in
+    `unresolved` with the reason.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.unresolved: dict[str, str] = {}
+        self._queries: dict[str, Query] = {}
+        self._flat = {unique_id.lower(): unique_id for unique_id in project.relations}
+
+    def relation(self, unique_id: str) -> Relation:
+        """Return the relation with this id."""
+        return self.project.relations[unique_id]
+
+    def query(self, unique_id: str) -> Query:
+        """Return the query that makes a model or snapshot.
+
+        Raises:
+            ContractError: dbt did not compile it, or nothing is known of its columns.
+        """
+        if unique_id not in self._queries:
+            self._queries[unique_id] = self._read(self.relation(unique_id))
+        return self._queries[unique_id]
+
+    def columns(self, unique_id: str) -> tuple[str, ...]:
+        """Return the columns of a relation, in order."""
+        relation = self.relation(unique_id)
+        if relation.seed is not None:
+            return relation.seed.columns
+        if relation.kind is Kind.SOURCE:
+            return tuple(relation.columns)
+        return outputs_of(self.query(unique_id))
+
+    def _read(self, relation: Relation) -> Query:
+        if relation.code is None:
+            raise ContractError(
+                relation.name,
+                "was not compiled.",
+                "Run `dbt build` or `dbt compile` without a selection.",
+            )
+        text = relation.code
+        try:
+            tree = parse_one(text, dialect=DIALECT)
+            text = render(tree)
+            query = self._resolve(relation, tree)
+            return remember_rows(query) if relation.kind is Kind.SNAPSHOT else query
+        except (SqlglotError, UnresolvedError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+        return self._opaque(relation, text, reason)
+
+    def _resolve(self, relation: Relation, tree: exp.Expr) -> Query:
+        own = relation.unique_id
+
+        def is_own(table: exp.Table) -> bool:
+            return bool(table.db) and self._id_of(table) == own
+
+        tree = cut_increments(tree, is_own, relation.path)
+        used: dict[str, str] = {}
+        for table in list(tree.find_all(exp.Table)):
+            if table.db:
+                unique_id = self._id_of(table)
+                if unique_id is None:
+                    raise UnresolvedError(
+                        f"the table {table.name}, which the project does not have"
+                    )
+                used[unique_id.lower()] = unique_id
+                _flatten(table, unique_id)
+        schema: dict[str, object] = {
+            flat: dict.fromkeys(self.columns(unique_id), "unknown")
+            for flat, unique_id in used.items()
+        }
+        return read_query(qualify(tree, dialect=DIALECT, schema=schema), self._flat, {})
+
+    def _opaque(self, relation: Relation, text: str, reason: str) -> Opaque:
+        if not relation.columns:
+            raise ContractError(
+                relation.name,
+                f"cannot be followed ({reason}) and declares no columns.",
+                f"Declare them in the YAML beside {relation.path}.",
+            )
+        self.unresolved[relation.unique_id] = reason
+        upstream = [item for item in relation.upstream if item in self.project.relations]
+        return Opaque(text, tuple(relation.columns), tuple(sorted(upstream)), reason)
+
+    def _id_of(self, table: exp.Table) -> str | None:
+        name = (table.catalog.lower(), table.db.lower(), table.name.lower())
+        return self.project.names.get(name)
+
+
+def _flatten(table: exp.Table, unique_id: str) -> None:
+    """Give `table` a name that no common table expression can have, and keep its alias."""
+    if not table.alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+    table.set("this", exp.to_identifier(unique_id.lower(), quoted=True))
+    table.set("db", None)
+    table.set("catalog", None)

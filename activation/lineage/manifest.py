@@ -1,0 +1,182 @@
+"""The compiled dbt project as lineage sees it: relations, their columns, law tags and keys.
+
+Reads dbt's `manifest.json` (schema v12), a public format; dbt itself is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from activation.lineage.seeds import Seed, read_seed
+from tellerline.errors import ContractError
+
+SEGMENT_PREFIX = "seg_"
+
+
+class Kind(Enum):
+    """What a relation is to its readers."""
+
+    MODEL = "model"
+    PARAMETER = "parameter"
+    SEED = "seed"
+    SNAPSHOT = "snapshot"
+    SOURCE = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What the project says of one column."""
+
+    data_type: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A node of the project that has rows.
+
+    Args:
+        unique_id: dbt's id.
+        name: How people call it: `dim_members`, `kli_rules`, `raw.loads`.
+        kind: What it is.
+        path: Its file, from the project folder.
+        code: Compiled SQL; None when dbt did not compile it, or when it is not made by a query.
+        columns: The columns that its YAML declares, by lower-case name.
+        keys: Sets of columns that a data test holds to be unique; an error of such a test stops
+            the publication.
+        upstream: Ids of what it reads, as dbt knows it.
+        facts: `meta.segment` of a segment.
+        seed: The rows of a seed.
+    """
+
+    unique_id: str
+    name: str
+    kind: Kind
+    path: str
+    code: str | None
+    columns: Mapping[str, Column]
+    keys: tuple[frozenset[str], ...]
+    upstream: tuple[str, ...]
+    facts: Mapping[str, Any] | None = None
+    seed: Seed | None = None
+
+    @property
+    def segment_id(self) -> str:
+        """The id of the segment that this model is."""
+        return self.name.removeprefix(SEGMENT_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Every relation, by id and by its name in the database (catalog, schema, name)."""
+
+    relations: Mapping[str, Relation]
+    names: Mapping[tuple[str, str, str], str]
+
+    def segments(self) -> Iterator[Relation]:
+        """Yield the segments by id."""
+        found = [item for item in self.relations.values() if item.facts is not None]
+        yield from sorted(found, key=lambda item: item.segment_id)
+
+
+def read_project(manifest: Mapping[str, Any], folder: Path) -> Project:
+    """Return the project that `manifest` describes.
+
+    Args:
+        manifest: dbt's manifest, as parsed.
+        folder: The project folder, for the seeds' files.
+
+    Raises:
+        ContractError: The file of a seed is missing, or not the one that dbt read.
+    """
+    keys = _tested_keys(manifest["nodes"].values())
+    relations: dict[str, Relation] = {}
+    names: dict[tuple[str, str, str], str] = {}
+    nodes = [
+        node
+        for node in (*manifest["nodes"].values(), *manifest.get("sources", {}).values())
+        if node["resource_type"] in {"model", "seed", "snapshot", "source"}
+    ]
+    for node in nodes:
+        relation = _relation(node, folder, keys.get(node["unique_id"], ()))
+        name = _database_name(node)
+        if name in names:
+            raise ContractError(
+                ".".join(name), "is made by two nodes of the dbt project.", "Rename one of them."
+            )
+        relations[relation.unique_id] = relation
+        names[name] = relation.unique_id
+    return Project(relations, names)
+
+
+def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str], ...]) -> Relation:
+    meta = node["config"].get("meta") or {}
+    kind = Kind(node["resource_type"])
+    if kind is Kind.MODEL and meta.get("parameter"):
+        kind = Kind.PARAMETER
+    name = node["name"]
+    if kind is Kind.SOURCE:
+        name = f"{node['source_name']}.{name}"
+    return Relation(
+        unique_id=node["unique_id"],
+        name=name,
+        kind=kind,
+        path=node["original_file_path"],
+        code=node.get("compiled_code") or None,
+        columns={
+            column["name"].lower(): _column(column) for column in node.get("columns", {}).values()
+        },
+        keys=keys,
+        upstream=tuple(node.get("depends_on", {}).get("nodes", ())),
+        facts=meta.get("segment") if kind is Kind.MODEL else None,
+        seed=read_seed(node, folder) if kind is Kind.SEED else None,
+    )
+
+
+def _column(column: Mapping[str, Any]) -> Column:
+    meta = {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
+    return Column(
+        data_type=str(column.get("data_type") or "").lower(),
+        tags=tuple(str(tag) for tag in meta.get("law_tags") or ()),
+    )
+
+
+def _database_name(node: Mapping[str, Any]) -> tuple[str, str, str]:
+    name = node.get("alias") or node.get("identifier") or node["name"]
+    return (str(node["database"]).lower(), str(node["schema"]).lower(), str(name).lower())
+
+
+def _tested_keys(nodes: Iterable[Mapping[str, Any]]) -> dict[str, tuple[frozenset[str], ...]]:
+    """Return the keys that tests of severity error hold, by the id of the tested node.
+
+    A key is never null: that is how the project's own test `holds` means it, and dbt's `unique`
+    needs a `not_null` beside it.
+    """
+    keys: dict[str, tuple[frozenset[str], ...]] = {}
+    single: dict[str, set[tuple[str, str]]] = {"unique": set(), "not_null": set()}
+    for node in nodes:
+        test = node.get("test_metadata") if node["resource_type"] == "test" else None
+        attached = node.get("attached_node")
+        if not test or not attached or not _stops_publication(node["config"]):
+            continue
+        if test["name"] in single and node.get("column_name"):
+            single[test["name"]].add((attached, node["column_name"].lower()))
+        elif test["name"] == "holds":
+            names = (test.get("kwargs") or {}).get("key") or ()
+            keys[attached] = (*keys.get(attached, ()), frozenset(name.lower() for name in names))
+    for attached, column in sorted(single["unique"] & single["not_null"]):
+        keys[attached] = (*keys.get(attached, ()), frozenset({column}))
+    return {attached: tuple(filter(None, found)) for attached, found in keys.items()}
+
+
+def _stops_publication(config: Mapping[str, Any]) -> bool:
+    return (
+        config.get("enabled", True)
+        and str(config.get("severity", "error")).lower() == "error"
+        and config.get("where") is None
+        and config.get("limit") is None
+    )

@@ -1,0 +1,130 @@
+"""What conditions say about the values of columns. Whatever is not understood says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from activation.lineage.expressions import Ref, ref_of
+from activation.lineage.queries import Value, Values
+
+_TEXT_TYPES = exp.DataType.TEXT_TYPES
+
+
+def literal_of(tree: exp.Expr) -> Value | None:
+    """Return the text or truth value that `tree` is."""
+    if isinstance(tree, exp.Paren):
+        return literal_of(tree.this)
+    if isinstance(tree, exp.Boolean):
+        return bool(tree.this)
+    if isinstance(tree, exp.Literal) and tree.is_string:
+        return str(tree.this)
+    return None
+
+
+def accepted_values(tree: exp.Expr) -> tuple[Ref, Values] | None:
+    """Return the one column and the only values of it for which `tree` can be true.
+
+    Understood are `column = literal`, `column in (literals)`, `column`, `not column`, and several
+    of these about one column joined by `or`.
+    """
+    match tree:
+        case exp.Paren():
+            return accepted_values(tree.this)
+        case exp.EQ():
+            return _compared_value(tree)
+        case exp.In():
+            return _listed_values(tree)
+        case exp.Or():
+            one, other = accepted_values(tree.this), accepted_values(tree.expression)
+            is_one_column = one is not None and other is not None and one[0] == other[0]
+            return (one[0], one[1] | other[1]) if one and other and is_one_column else None
+    ref = ref_of(tree.this if isinstance(tree, exp.Not) else tree)
+    return None if ref is None else (ref, frozenset({not isinstance(tree, exp.Not)}))
+
+
+def _compared_value(tree: exp.EQ) -> tuple[Ref, Values] | None:
+    for one, other in ((tree.this, tree.expression), (tree.expression, tree.this)):
+        ref, value = ref_of(one), literal_of(other)
+        if ref is not None and value is not None:
+            return ref, frozenset({value})
+    return None
+
+
+def _listed_values(tree: exp.In) -> tuple[Ref, Values] | None:
+    ref = ref_of(tree.this)
+    if ref is None or any(tree.args.get(part) for part in ("query", "unnest", "field")):
+        return None
+    values = [literal_of(item) for item in tree.expressions]
+    known = frozenset(value for value in values if value is not None)
+    return (ref, known) if values and None not in values else None
+
+
+def equal_refs(tree: exp.Expr) -> tuple[Ref, Ref] | None:
+    """Return the two columns whose equality `tree` demands."""
+    if isinstance(tree, exp.EQ):
+        one, other = ref_of(tree.this), ref_of(tree.expression)
+        if one is not None and other is not None:
+            return one, other
+    return None
+
+
+def may_equal(tree: exp.Expr, values: Iterable[Value]) -> bool:
+    """Say whether `tree` might have one of `values`; true when in doubt."""
+    wanted = tuple(values)
+    literal = literal_of(tree)
+    if literal is not None:
+        # A text and a truth value may be equal after a cast that the engine puts in.
+        return literal in wanted or any(type(value) is not type(literal) for value in wanted)
+    if isinstance(tree, exp.Null):
+        return False
+    branches = _branches(tree)
+    if branches is not None:
+        return any(may_equal(branch, wanted) for branch in branches)
+    if isinstance(tree, exp.DPipe):
+        start, end = _edge(tree, "this"), _edge(tree, "expression")
+        return any(
+            not isinstance(value, str) or (value.startswith(start) and value.endswith(end))
+            for value in wanted
+        )
+    return True
+
+
+def listed_outcomes(tree: exp.Expr) -> Values | None:
+    """Return all values that `tree` can have apart from null, when they are literals."""
+    literal = literal_of(tree)
+    if literal is not None:
+        return frozenset({literal})
+    if isinstance(tree, exp.Null):
+        return frozenset()
+    outcomes = [listed_outcomes(branch) for branch in _branches(tree) or ()]
+    known = [values for values in outcomes if values is not None]
+    if not outcomes or len(known) != len(outcomes):
+        return None
+    return frozenset().union(*known)
+
+
+def _branches(tree: exp.Expr) -> list[exp.Expr] | None:
+    """Return the expressions of which `tree` takes the value of one, null apart."""
+    if isinstance(tree, exp.Paren):
+        return [tree.this]
+    if isinstance(tree, exp.Case):
+        default = tree.args.get("default")
+        chosen = [branch.args["true"] for branch in tree.args["ifs"]]
+        return [*chosen, *([default] if default is not None else [])]
+    if isinstance(tree, exp.Coalesce):
+        return [tree.this, *tree.expressions]
+    if isinstance(tree, exp.Cast) and tree.to.this in _TEXT_TYPES and not tree.to.expressions:
+        inner = tree.this
+        is_text = isinstance(inner, exp.Null) or isinstance(literal_of(inner), str)
+        return [inner] if is_text else None
+    return None
+
+
+def _edge(tree: exp.Expr, side: str) -> str:
+    """Return the literal text at one end of a concatenation; empty when it is no literal."""
+    while isinstance(tree, exp.DPipe | exp.Paren):
+        tree = tree.this if isinstance(tree, exp.Paren) else tree.args[side]
+    value = literal_of(tree)
+    return value if isinstance(value, str) else ""

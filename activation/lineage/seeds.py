@@ -1,0 +1,121 @@
+"""The rows of a seed: which of them a reader can tell apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from activation.lineage.queries import Limits, Value
+from tellerline.canonical import sha256_hex
+from tellerline.errors import ContractError
+
+TEXT_TYPES = frozenset({"varchar", "text", "string"})
+BOOLEANS = {"true": True, "false": False}
+MAX_KNOWN_VALUES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A CSV file of the project.
+
+    Args:
+        columns: Lower-case column names in order.
+        types: The declared type of each column that has one.
+        rows: Cells as the file has them; an empty cell is null.
+    """
+
+    columns: tuple[str, ...]
+    types: Mapping[str, str]
+    rows: tuple[tuple[str, ...], ...]
+
+    def contents(self, columns: Iterable[str], limits: Limits) -> list[list[str]]:
+        """Return what readers of `columns` see: types, then sorted rows within `limits`."""
+        names = sorted(columns)
+        places = [self.columns.index(name) for name in names]
+        rows = sorted([row[place] for place in places] for row in self._within(limits))
+        return [[f"{name} {self.types.get(name, '')}" for name in names], *rows]
+
+    def values(self, column: str, limits: Limits) -> frozenset[Value] | None:
+        """Return the values of `column` within `limits` apart from null.
+
+        None when there are too many, or when their type leaves open which literals they equal.
+        """
+        if not self._literal_type(column):
+            return None
+        place = self.columns.index(column)
+        found = {self._value(column, row[place]) for row in self._within(limits)}
+        values = frozenset(value for value in found if value is not None)
+        return values if len(values) <= MAX_KNOWN_VALUES else None
+
+    def is_unique(self, columns: frozenset[str]) -> bool:
+        """Say whether no two rows agree on `columns`."""
+        places = [self.columns.index(name) for name in sorted(columns)]
+        return len({tuple(row[place] for place in places) for row in self.rows}) == len(self.rows)
+
+    def _within(self, limits: Limits) -> list[tuple[str, ...]]:
+        checks = [
+            (self.columns.index(column), column, values)
+            for column, values in limits
+            if all(isinstance(value, self._literal_type(column)) for value in values)
+        ]
+        return [
+            row
+            for row in self.rows
+            if all(self._value(column, row[place]) in values for place, column, values in checks)
+        ]
+
+    def _literal_type(self, column: str) -> type | tuple[()]:
+        """Return the type of the literals that can be compared with `column` without a cast."""
+        kind = self.types.get(column, "")
+        if kind in TEXT_TYPES:
+            return str
+        return bool if kind == "boolean" else ()
+
+    def _value(self, column: str, cell: str) -> Value | None:
+        if self._literal_type(column) is bool:
+            return BOOLEANS.get(cell.lower())
+        return cell or None
+
+
+def read_seed(node: Mapping[str, Any], folder: Path) -> Seed:
+    """Return the rows of the seed `node`.
+
+    Raises:
+        ContractError: The file is missing, is not CSV, or is not the one that dbt read.
+    """
+    path = folder / node["original_file_path"]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise ContractError(
+            node["original_file_path"], "is missing or not UTF-8.", "Restore the seed's file."
+        ) from None
+    checksum = node.get("checksum") or {}
+    # dbt hashes the text without surrounding white space.
+    if checksum.get("name") == "sha256" and checksum["checksum"] != sha256_hex(
+        path.read_text(encoding="utf-8").strip().encode("utf-8")
+    ):
+        raise ContractError(
+            node["original_file_path"],
+            "is not the file that dbt read for this manifest.",
+            "Run `dbt build` or `dbt compile` again.",
+        )
+    config = node["config"]
+    lines = list(csv.reader(io.StringIO(text), delimiter=config.get("delimiter") or ","))
+    if not lines:
+        raise ContractError(node["original_file_path"], "has no header.", "Write its column names.")
+    columns = tuple(name.strip().lower() for name in lines[0])
+    rows = tuple(tuple(line) for line in lines[1:] if line)
+    if any(len(row) != len(columns) for row in rows):
+        raise ContractError(
+            node["original_file_path"], "has rows of different lengths.", "Correct the rows."
+        )
+    types = {
+        str(name).lower(): " ".join(str(kind).lower().split())
+        for name, kind in (config.get("column_types") or {}).items()
+    }
+    return Seed(columns, types, rows)
