@@ -17,8 +17,8 @@ ranked as (
             partition by account_id
             order by
                 business_date desc,
-                case ownership_role when 'primary' then 0 when 'business' then 1 else 2 end,
-                member_id
+                case ownership_role when 'primary' then 0 when 'business' then 1 else 2 end asc,
+                member_id asc
         ) as owner_rank,
         count(*) over (partition by account_id, business_date) as owner_count
     from snapshots

@@ -117,7 +117,9 @@ cleaned as (
         case
             when stripped.channel_kind = 'ach'
                 then {{ plain_words("stripped.party_text || ' ' || coalesce(stripped.entry_text, '')") }}
-            else {{ without_noise('substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))') }}
+            else {{ without_noise(
+                'substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))'
+            ) }}
         end as clean_text
     from stripped
     left join prefixed on stripped.descriptor_id = prefixed.descriptor_id
@@ -194,7 +196,7 @@ best_merchants as (
         *,
         row_number() over (
             partition by descriptor_id
-            order by is_whole desc, pattern_length desc, confidence desc, rule_id
+            order by is_whole desc, pattern_length desc, confidence desc, rule_id asc
         ) as match_rank
     from merchant_matches
 ),
@@ -208,7 +210,7 @@ entry_matches as (
         entry_rules.outranks_merchant,
         row_number() over (
             partition by cleaned.descriptor_id
-            order by entry_rules.confidence desc, entry_rules.rule_id
+            order by entry_rules.confidence desc, entry_rules.rule_id asc
         ) as match_rank
     from cleaned
     inner join entry_rules

@@ -11,7 +11,7 @@ ordered as (
         effective_at < {{ as_of_ts() }} as is_effective,
         lead(effective_at) over (
             partition by member_id, channel, purpose
-            order by effective_at, recorded_at, is_grant desc, consent_event_id
+            order by effective_at asc, recorded_at asc, is_grant desc, consent_event_id asc
         ) as next_effective_at
     from changes
 ),

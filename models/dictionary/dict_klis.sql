@@ -1,5 +1,6 @@
 {%- set rows = [] -%}
-{%- for node in described_models() if node.config.meta.get('klis') is sequence and node.config.meta.klis is not string -%}
+{#- The model of rule lines names their seed instead of a list. -#}
+{%- for node in described_models() if node.config.meta.get('klis', 'none') is not string -%}
     {%- for kli_id in node.config.meta.klis -%}
         {%- do rows.append([node.name, kli_id]) -%}
     {%- endfor -%}

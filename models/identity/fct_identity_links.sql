@@ -40,13 +40,13 @@ links as (
             'city': 'city',
             'state': 'state',
             'postal_code': 'postal_code',
-        }) }},
+        }) }} as identifier_value,
         first_name is not null
         and last_name is not null
         and street_address is not null
         and city is not null
         and state is not null
-        and postal_code is not null
+        and postal_code is not null as is_valid
     from contacts
 ),
 

@@ -87,11 +87,11 @@ final as (
             else 'over_5_years'
         end as tenure_band,
         case
+            when measured.age_years is null then 'not_known'
             when measured.age_years < 26 then 'under_26'
             when measured.age_years < 46 then '26_to_45'
             when measured.age_years < 65 then '46_to_64'
-            when measured.age_years >= 65 then '65_and_over'
-            else 'not_known'
+            else '65_and_over'
         end as age_band,
         cast(coalesce(holdings.open_account_count, 0) as integer) as open_account_count,
         coalesce(holdings.has_checking, false) as has_checking,

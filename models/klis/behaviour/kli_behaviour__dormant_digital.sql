@@ -15,7 +15,7 @@ logins as (
     group by member_id
 ),
 
--- Once a habit, now gone: three logins at least, and none for 45 days.
+-- A habit that was given up: three logins at least, and none for 45 days.
 final as (
     select
         member_id,

@@ -51,7 +51,7 @@ regular as (
         *,
         row_number() over (
             partition by member_id
-            order by transfer_count desc, transfer_amount desc, spend_class_id
+            order by transfer_count desc, transfer_amount desc, spend_class_id asc
         ) as bank_rank
     from transfers
     where

@@ -1,0 +1,53 @@
+"""Models and an independent reckoning in plain Python agree on the same raw rows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.dbt.reckoning import Institution, read_seed
+from tests.dbt.sessions import LAST_DAY, DbtSession
+
+# How many members the fixture has in each segment at least: an empty set proves nothing.
+SEGMENTS = {
+    "onboarding__funded_not_active": ("funded_not_active", 2),
+    "recapture__mortgage_elsewhere": ("mortgage_elsewhere", 10),
+    "deposit_growth__payroll_elsewhere": ("payroll_elsewhere", 10),
+    "retention__dormant_digital": ("dormant_digital", 8),
+}
+RULES = read_seed("kli_rules")
+
+
+@pytest.fixture(scope="module")
+def institution(built: DbtSession) -> Institution:
+    return Institution.read(built, LAST_DAY)
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_segment_members_are_those_of_the_reckoning(built, institution, segment):
+    method, least = SEGMENTS[segment]
+    members = {row[0] for row in built.rows(f"select member_id from segments.seg_{segment}")}
+    expected = getattr(institution, method)()
+    assert members == expected
+    assert len(expected) >= least
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["kli_id"])
+def test_rule_members_are_those_of_the_reckoning(built, institution, rule):
+    rows = built.rows(
+        "select member_id, evidence_count, evidence_amount, confidence from klis.fct_member_klis "
+        f"where kli_id = '{rule['kli_id']}'"
+    )
+    expected = institution.rule_members(rule)
+    assert {row[0]: row[1:3] for row in rows} == {m: held[:2] for m, held in expected.items()}
+    for member, _, _, confidence in rows:
+        assert abs(confidence - expected[member][2]) <= Decimal("0.006")
+
+
+def test_most_rules_hold_for_somebody(built):
+    rows = built.rows(
+        "select count(distinct kli_id) from klis.fct_member_klis "
+        "where kli_id in (select kli_id from seeds.kli_rules)"
+    )
+    assert rows[0][0] >= 14

@@ -1,0 +1,155 @@
+"""What the build refuses: sensitive rules, broken receipts, segments of strangers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.dbt.sessions import DbtSession
+
+RULE = (
+    "insert into seeds.kli_rules values ('{kli_id}', 'spend', 'spend', '{match_on}', "
+    "'{match_values}', 'debit', 'individual', 90, 2, 10.00, 'internal', 1)"
+)
+
+
+@pytest.fixture(scope="module")
+def copied(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
+    """A copy of what was built, to be spoiled."""
+    home = DbtSession(tmp_path_factory.mktemp("copied"))
+    for name in ("warehouse.duckdb", "vault.duckdb"):
+        shutil.copy(built.home / name, home.home / name)
+    return home
+
+
+@pytest.fixture
+def spoiled(copied: DbtSession) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection whose changes are taken back."""
+    with copied.connect(read_only=False) as connection:
+        connection.execute("begin")
+        yield connection
+        connection.execute("rollback")
+
+
+@pytest.fixture(scope="module")
+def checks(built: DbtSession) -> dict[str, str]:
+    """The SQL of every data test by name: rows are failures."""
+    nodes = built.manifest["nodes"].values()
+    return {n["name"]: n["compiled_code"] for n in nodes if n["resource_type"] == "test"}
+
+
+def failures(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    return connection.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("match_on", "match_values"),
+    [
+        ("mcc", "5814|8011"),
+        ("mcc", "7995"),
+        ("mcc", "5912"),
+        ("category", "drugstores"),
+        ("category", "coffee|withheld"),
+        ("merchant", "cvs_pharmacy"),
+    ],
+)
+def test_rules_on_sensitive_codes_are_refused(spoiled, checks, match_on, match_values):
+    check = checks["kli_rules__matches_nothing_sensitive"]
+    assert failures(spoiled, check) == []
+    spoiled.execute(RULE.format(kli_id="spend__x", match_on=match_on, match_values=match_values))
+    assert failures(spoiled, check)
+
+
+@pytest.mark.parametrize("kli_id", ["spend__casino", "spend__church_goer", "spend__union_dues"])
+def test_rules_that_speak_of_sensitive_matters_are_refused(spoiled, checks, kli_id):
+    check = checks["kli_rules__speaks_of_nothing_sensitive"]
+    assert failures(spoiled, check) == []
+    spoiled.execute(RULE.format(kli_id=kli_id, match_on="category", match_values="coffee"))
+    assert failures(spoiled, check)
+
+
+def test_indicators_described_by_sensitive_words_are_refused(spoiled, checks):
+    check = checks["kli_taxonomy__speaks_of_nothing_sensitive"]
+    assert failures(spoiled, check) == []
+    spoiled.execute(
+        "update seeds.kli_taxonomy set title = 'In financial hardship' where kli_id = 'spend__golf'"
+    )
+    assert failures(spoiled, check)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from raw.transactions where line_number = 1 and business_date = date '2026-06-30'",
+        "update raw.loads set read_count = read_count + 1 where feed = 'contacts'",
+        "update raw.loads set loaded_count = loaded_count + 1, rejected_count = rejected_count - 1",
+        "insert into raw.digital_events (event_id, load_id) values ('e', 'no such file')",
+        "delete from raw.loads where load_id = 'consent_changes-20260201'",
+    ],
+)
+def test_a_lost_row_fails_conservation(spoiled, checks, change):
+    check = checks["assert_loads_conserve_rows"]
+    assert failures(spoiled, check) == []
+    spoiled.execute(change)
+    assert failures(spoiled, check)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (
+            "assert_rollups_conserve_amounts",
+            (
+                "update core.fct_member_spend_days set net_amount = net_amount + 0.01 "
+                "where transaction_date = date '2026-06-01'"
+            ),
+        ),
+        (
+            "assert_segments_are_sound",
+            "insert into segments.seg_retention__dormant_digital values ('stranger', 'no reason')",
+        ),
+        (
+            "assert_segments_are_sound",
+            (
+                "update core.dim_members set member_status = 'deceased' where member_id in "
+                "(select member_id from segments.seg_recapture__mortgage_elsewhere)"
+            ),
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_taxonomy set version = 2 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update klis.fct_member_klis set kli_id = 'spend__x' where kli_id = 'spend__coffee'",
+        ),
+        (
+            "assert_no_contact_data_in_warehouse",
+            "alter table core.dim_members add column email varchar",
+        ),
+        (
+            "dim_members__holds",
+            "insert into core.dim_members by name (select * from core.dim_members limit 1)",
+        ),
+        (
+            "dim_merchant_descriptors__holds",
+            (
+                "update core.dim_merchant_descriptors set clean_text = 'CLINIC' "
+                "where category_id = 'withheld'"
+            ),
+        ),
+        (
+            "fct_account_owners__account_id_is_known",
+            "delete from core.dim_accounts where product_type = 'savings'",
+        ),
+    ],
+)
+def test_each_guard_notices_what_it_guards(spoiled, checks, name, change):
+    check = checks[name]
+    assert failures(spoiled, check) == []
+    spoiled.execute(change)
+    assert failures(spoiled, check)

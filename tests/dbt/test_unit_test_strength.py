@@ -1,0 +1,129 @@
+"""A threshold, a window or a comparison that moves by one is noticed by a unit test.
+
+Mutates the SQL of segments and indicators and the lines of `kli_rules`, one place at a time, and
+runs the unit tests of the model on each mutant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.dbt.sessions import ROOT, DbtSession
+from tests.dbt.unit_tests import Bench, UnitTest, unit_tests_of
+
+MODELS = sorted(
+    path.stem
+    for folder in ("segments", "klis")
+    for path in (ROOT / "models" / folder).rglob("*.sql")
+)
+SWAPS = {">=": ">", "<=": "<", ">": ">=", "<": "<=", "=": "<>", "<>": "="}
+TOKENS = re.compile(
+    r"(?P<string>'(?:[^']|'')*')|(?P<comment>--[^\n]*)|(?P<comparison><>|>=|<=|>|<|(?<![<>=!])=)"
+    r"|(?P<number>(?<![\w.\"])\d+(?:\.\d+)?(?![\w.\"]))|(?P<word>[a-z_][a-z0-9_]*)",
+    re.IGNORECASE,
+)
+# No thresholds: types, counting by case, and the one fact behind a band.
+FIXED = re.compile(r"decimal\(\d+, \d+\)|then 1 else 0 end|cast\(1 as bigint\)")
+
+
+@pytest.fixture(scope="module")
+def types(built: DbtSession) -> dict[str, dict[str, str]]:
+    """Column types of all tables by name."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in built.rows(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where database_name in ('warehouse', 'vault') order by column_index"
+    ):
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def compiled(manifest: dict[str, Any], model: str) -> str:
+    return str(manifest["nodes"][f"model.tellerline.{model}"]["compiled_code"])
+
+
+def mutants(sql: str) -> Iterator[tuple[str, str]]:
+    """Yield (what was changed, changed SQL)."""
+    fixed = [match.span() for match in FIXED.finditer(sql)]
+    for match in TOKENS.finditer(sql):
+        start, end = match.span()
+        if any(a <= start and end <= b for a, b in fixed):
+            continue
+        line = sql.count("\n", 0, start) + 1
+        text = match.group()
+        for new in replacements(match.lastgroup or "", text, sql[:start]):
+            yield f"line {line}: {text} -> {new}", sql[:start] + new + sql[end:]
+
+
+def replacements(kind: str, text: str, before: str) -> list[str]:
+    """Return what a token may be mistaken for."""
+    if kind == "comparison":
+        return [SWAPS[text]]
+    if kind == "number":
+        step = Decimal("0.01") if "." in text else Decimal(1)
+        return [str(Decimal(text) + step), str(Decimal(text) - step)]
+    if kind == "word" and text.lower() == "not" and not before.rstrip().endswith("is"):
+        return [""]
+    return []
+
+
+def benches(manifest: dict[str, Any], types: dict[str, dict[str, str]], model: str) -> list[Bench]:
+    return [Bench(types, test) for test in unit_tests_of(manifest, model)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_mutant_of_a_model_fails_a_unit_test(built, types, model):
+    manifest = built.manifest
+    sql = compiled(manifest, model)
+    tried = benches(manifest, types, model)
+    assert tried
+    assert all(bench.passes(sql) for bench in tried), "the bench disagrees with dbt"
+    survivors = [
+        what for what, mutant in mutants(sql) if all(bench.passes(mutant) for bench in tried)
+    ]
+    assert not survivors, "\n".join(survivors)
+
+
+def test_each_mutant_of_a_rule_line_fails_a_unit_test(built, types):
+    manifest = built.manifest
+    sql = compiled(manifest, "kli_rules__evaluated")
+    test = next(
+        t
+        for t in unit_tests_of(manifest, "kli_rules__evaluated")
+        if t.name == "each_rule_line_holds_at_its_threshold"
+    )
+    bench = Bench(types, test)
+    assert bench.passes(sql)
+    survivors = []
+    for row in test.given["kli_rules"]:
+        for column, value in rule_mutants(row):
+            change = f"update kli_rules set {column} = ? where kli_id = ?"
+            bench.connection.execute(change, [value, row["kli_id"]])
+            if bench.passes(sql):
+                survivors.append(f"{row['kli_id']}: {column} {value}")
+            bench.connection.execute(change, [row[column], row["kli_id"]])
+    assert bench.passes(sql)
+    assert not survivors, "\n".join(survivors)
+
+
+def rule_mutants(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (column, what it becomes)."""
+    steps = (("window_days", 1), ("minimum_count", 1), ("minimum_amount", Decimal("0.01")))
+    for column, step in steps:
+        yield column, str(Decimal(row[column]) + step)
+        yield column, str(Decimal(row[column]) - step)
+    yield "direction", "credit" if row["direction"] == "debit" else "debit"
+    yield "member_type", "business" if row["member_type"] == "individual" else "individual"
+
+
+def test_the_bench_finds_a_broken_threshold():
+    test = UnitTest("t", "m", {"facts": [{"value": 5}, {"value": 4}]}, ["value"], [("5",)])
+    bench = Bench({"facts": {"value": "integer"}}, test)
+    assert bench.passes("select value from facts where value >= 5")
+    assert not bench.passes("select value from facts where value > 5")
+    assert not bench.passes("select value from facts where value >= 4")
