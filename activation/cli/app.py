@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from activation.cli import data, deciding, proving, sending
+from activation.cli import data, deciding, proving, segments, sending
 
 app = typer.Typer(
     name="tellerline",
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 audit = typer.Typer(help="Verify the ledger, or hand it to an auditor.", no_args_is_help=True)
+segment = typer.Typer(help="Work on segments.", no_args_is_help=True)
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.init, data.ingest, data.publish,
@@ -32,3 +33,5 @@ for command in COMMANDS:
 audit.command("verify")(proving.verify)
 audit.command("export")(proving.export)
 app.add_typer(audit, name="audit")
+segment.command("lock")(segments.lock)
+app.add_typer(segment, name="segment")

@@ -68,6 +68,10 @@ class Expression:
                     exp.to_identifier(node.name, quoted=True),
                     table=exp.to_identifier(f"{_OPEN}{node.table}{_CLOSE}", quoted=True),
                 )
+            # Words that the parser keeps as they were written.
+            for part, word in node.args.items():
+                if isinstance(word, str) and isinstance(node, exp.WindowSpec | exp.Var):
+                    node.set(part, word.upper())
             return node
 
         return render(self.tree.transform(mark))
