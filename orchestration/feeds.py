@@ -38,7 +38,10 @@ CHECKS = ("rows_conserved", "arrived_in_time", "not_stopped")
         dg.AssetSpec(REJECTIONS, group_name=GROUP, description="One row a rejected row."),
         dg.AssetSpec(OUTCOMES, group_name=GROUP, description="What became of members sent before."),
     ],
-    check_specs=[dg.AssetCheckSpec(name, asset=key) for key in KEYS.values() for name in CHECKS],
+    check_specs=[
+        dg.AssetCheckSpec(ACCEPTED, asset=LOADS),
+        *(dg.AssetCheckSpec(name, asset=key) for key in KEYS.values() for name in CHECKS),
+    ],
     pool="warehouse",
 )
 def ingest_feeds(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
