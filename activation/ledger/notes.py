@@ -175,10 +175,10 @@ def _split(note: bytes, subject: str) -> tuple[str, list[str]]:
 
 
 def _parse_signature(line: str, subject: str) -> tuple[str, bytes, bytes]:
-    name, separator, encoded = line.removeprefix(_SIGNATURE_PREFIX).partition(" ")
+    name, _, encoded = line.removeprefix(_SIGNATURE_PREFIX).partition(" ")
     value = decode_base64(encoded)
-    is_whole = line.startswith(_SIGNATURE_PREFIX) and name and separator
-    if not is_whole or value is None or len(value) <= KEY_ID_BYTES:
+    is_named = line.startswith(_SIGNATURE_PREFIX) and name
+    if not is_named or value is None or len(value) <= KEY_ID_BYTES:
         raise IntegrityError(subject, "has a signature line that is malformed.")
     return name, value[:KEY_ID_BYTES], value[KEY_ID_BYTES:]
 

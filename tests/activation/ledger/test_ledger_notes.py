@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ledger_site import ORIGIN
 
 from activation.ledger.checkpoints import checkpoint_text, parse_checkpoint
-from activation.ledger.notes import Signer, Verifier, open_note
+from activation.ledger.notes import MAX_NOTE_BYTES, Signer, Verifier, open_note
 from tellerline.errors import CredentialsError, IntegrityError
 
 # The example of golang.org/x/mod/sumdb/note.
@@ -104,8 +104,37 @@ def test_more_than_a_hundred_signatures_are_refused() -> None:
 
 
 def test_a_huge_note_is_refused_unread() -> None:
+    overhead = len(SIGNER.sign("\n"))
+    largest = SIGNER.sign("x" * (MAX_NOTE_BYTES - overhead) + "\n")
+    assert open_note(largest, SIGNER.verifier, "note")
     with pytest.raises(IntegrityError, match="larger"):
-        open_note(NOTE + b"x" * 1_000_000, SIGNER.verifier, "note")
+        open_note(b"x" + largest, SIGNER.verifier, "note")
+
+
+@pytest.mark.parametrize("text", ["tab\t\n", "nul\x00\n", "return\r\n"])
+def test_a_signed_text_with_a_control_character_is_refused(text: str) -> None:
+    with pytest.raises(IntegrityError, match="is not a signed note"):
+        open_note(SIGNER.sign(text), SIGNER.verifier, "note")
+
+
+def test_a_signature_without_a_text_is_refused() -> None:
+    line = SIGNER.sign("\n").rpartition(b"\n\n")[2]
+    with pytest.raises(IntegrityError, match="is not a signed note"):
+        open_note(line, SIGNER.verifier, "note")
+    with pytest.raises(IntegrityError, match="is not a signed note"):
+        open_note(NOTE.removesuffix(b"\n"), SIGNER.verifier, "note")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["name AAAAAAAA", "\N{EM DASH}  AAAAAAAA", "\N{EM DASH} name", "\N{EM DASH} name AAAA", ""],
+)
+def test_a_malformed_signature_line_refuses_the_note(line: str) -> None:
+    with pytest.raises(IntegrityError):
+        open_note(NOTE + f"{line}\n".encode(), SIGNER.verifier, "note")
+    bare = NOTE.replace("\N{EM DASH} ".encode(), b"")
+    with pytest.raises(IntegrityError, match="malformed"):
+        open_note(bare, SIGNER.verifier, "note")
 
 
 @pytest.mark.parametrize(
