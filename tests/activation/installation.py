@@ -26,6 +26,7 @@ from activation.delivery.sync import send_plan
 from activation.installation import initialise
 from activation.plan.document import Plan
 from activation.plan.planner import make_plan
+from tellerline.canonical import canonical_json
 from tellerline.clock import Clock, new_id
 from tellerline.consent_journal import ConsentJournal
 from tellerline.outbox import Actor, Reporter
@@ -278,7 +279,7 @@ def publish(
         "v": 1,
         "version": release,
     }
-    data = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    data = canonical_json(manifest)
     (folder / "manifest.json").write_bytes(data)
     (installation.settings.published / "CURRENT").write_text(
         f"{release} {hashlib.sha256(data).hexdigest()}\n"
