@@ -61,7 +61,7 @@ final as (
         {{ row_checksum(['netted.row_checksum', 'netted.reversed_amount', 'descriptors.spend_class_id']) }}
             as row_checksum
     from netted
-    inner join descriptors on netted.descriptor_id = descriptors.descriptor_id
+    left join descriptors on netted.descriptor_id = descriptors.descriptor_id
 )
 
 select * from final

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.dbt.reckoning import Institution, read_seed
+from tests.dbt.reading import read_seed
+from tests.dbt.reckoning import Institution
 from tests.dbt.sessions import LAST_DAY, DbtSession
 
 # How many members the fixture has in each segment at least: an empty set proves nothing.
