@@ -22,7 +22,7 @@ from tellerline.canonical import parse_canonical, sha256_hex
 from tellerline.clock import parse_timestamp
 from tellerline.documents import Document, check_document
 from tellerline.durable import create_file, make_folder
-from tellerline.errors import IntegrityError, UsageError
+from tellerline.errors import ConfigurationError, IntegrityError, UsageError
 
 REQUEST_FILE = "request.json"
 DECISION_FILES = "decision-*.json"
@@ -59,7 +59,11 @@ class Signed:
         Raises:
             IntegrityError: The bytes are not its canonical form.
         """
-        return check_document(parse_canonical(self.data, self.subject), model, self.subject)
+        value = parse_canonical(self.data, self.subject)
+        try:
+            return check_document(value, model, self.subject)
+        except ConfigurationError as error:
+            raise IntegrityError(self.subject, error.problem, "Restore it from git.") from None
 
 
 def write_signed(folder: Path, name: str, data: bytes, signature: bytes) -> Signed:
