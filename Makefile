@@ -64,14 +64,11 @@ docs: install ## Open dbt docs of the last demo on http://127.0.0.1:8080
 	@$(BIN)/python -m demo.opened $(BIN)/dbt docs generate
 	@$(BIN)/python -m demo.opened $(BIN)/dbt docs serve --host 127.0.0.1
 
-.PHONY: test test-dbt test-python campaign bench
-test: lint test-dbt test-python ## Everything that CI runs
+.PHONY: test test-python campaign bench
+test: lint test-python ## Everything that CI runs: lint, types, imports, dbt build with its tests, pytest
 
-test-dbt: install-dev ## dbt build with unit and data tests on an empty installation
-	@$(BIN)/python -m tests.dbt_build
-
-test-python: install-dev ## pytest
-	@$(BIN)/python -m pytest -n 2 -m "not campaign" -q
+test-python: install-dev ## pytest; the dbt project is built with unit and data tests on the way
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not campaign" -q
 
 campaign: install-dev ## Long fault campaigns
 	@$(BIN)/python -m pytest -n 2 -m campaign

@@ -83,7 +83,8 @@ def _write_feeds(stage: Stage, feeds: dict[str, int]) -> subprocess.Popen[bytes]
 
 def _write_dagster_settings(stage: Stage) -> None:
     stage.dagster.mkdir(exist_ok=True)
-    settings: dict[str, Any] = {"telemetry": {"enabled": False}}
+    # Nothing phones home, and no window asks for an address.
+    settings: dict[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
     (stage.dagster / SPOOL).write_text(json.dumps(settings) + "\n")
 
 

@@ -47,9 +47,11 @@ class LayerTranslator(DagsterDbtTranslator):
     """Shows each model in the group of its layer, and tests as asset checks."""
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Return the layer: the first folder below models, seeds or snapshots."""
+        """Return the layer: the first folder below models, or the kind of other resources."""
         if dbt_resource_props["resource_type"] != "model":
             return str(dbt_resource_props["resource_type"])
+        if (dbt_resource_props["config"].get("meta") or {}).get("parameter"):
+            return "staging"
         return str(dbt_resource_props["fqn"][1])
 
 

@@ -1,0 +1,142 @@
+"""The whole way: the demo, the same demo again, and a day later; summary, requests and ledger."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.destinations.process import SandboxProcess, running_sandbox
+from tests.activation.ledger.stranger import open_checkpoint, verify_log
+
+PROJECT = Path(__file__).parents[2]
+MEMBERS, DAYS = "600", "120"
+WRITES = ("/batch/upsert", "/memberships/add", "/memberships/remove", "/batch/write")
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+
+@dataclass
+class Played:
+    """One demo: its summary and how many record requests the portal saw."""
+
+    summary: dict[str, Any]
+    writes: int
+    output: str
+
+
+@dataclass
+class Demo:
+    """Three demos in one folder with a space in its name."""
+
+    folder: Path
+    first: Played
+    again: Played
+    next_day: Played
+
+
+def play(folder: Path, portal: SandboxProcess, *options: str) -> Played:
+    before = count_writes(portal)
+    result = subprocess.run(
+        [sys.executable, "-m", "demo", "--folder", str(folder), "--members", MEMBERS,
+         "--days", DAYS, *options],
+        cwd=PROJECT,
+        env={**os.environ, "TELLERLINE_HUBSPOT_BASE_URL": portal.base_url},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
+    summary = json.loads((folder / "summary.json").read_text())
+    return Played(summary, count_writes(portal) - before, result.stdout + result.stderr)
+
+
+def count_writes(portal: SandboxProcess) -> int:
+    log = portal.show("requests")["log"]
+    return sum(any(part in entry["path"] for part in WRITES) for entry in log)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("a demo") / ".demo"
+    # A portal of the test stands where a checking proxy would.
+    with running_sandbox(limits=False) as portal:
+        first = play(folder, portal)
+        again = play(folder, portal)
+        next_day = play(folder, portal, "--next-day")
+        yield Demo(folder, first, again, next_day)
+
+
+def all_plays(demo: Demo) -> list[Played]:
+    return [demo.first, demo.again, demo.next_day]
+
+
+def test_every_row_of_every_feed_is_accounted_for(demo: Demo) -> None:
+    for played in all_plays(demo):
+        assert len(played.summary["feeds"]) >= 5
+        for counts in played.summary["feeds"].values():
+            assert counts["read"] == counts["loaded"] + counts["rejected"] + counts["duplicate"]
+
+
+def test_every_member_of_every_audience_is_accounted_for(demo: Demo) -> None:
+    for played in all_plays(demo):
+        for item in played.summary["deliveries"]:
+            members = played.summary["segments"][item["segment"]]["members"]
+            excluded = sum(item["excluded"].values())
+            assert members == item["add"] + item["update"] + item["unchanged"] + excluded
+            changes = item["add"] + item["update"] + item["remove"]
+            outcomes = ("confirmed", "accepted", "rejected", "unknown")
+            assert changes == sum(item[name] for name in outcomes)
+
+
+def test_destinations_hold_what_was_confirmed(demo: Demo) -> None:
+    deliveries = demo.first.summary["deliveries"]
+    assert {item["destination"] for item in deliveries} == {"hubspot", "mailhouse"}
+    for item in deliveries:
+        assert item["confirmed"] == item["add"] == item["destination_count"]
+    assert sum(item["confirmed"] for item in deliveries) > 0
+
+
+def test_the_same_feeds_again_send_nothing(demo: Demo) -> None:
+    assert demo.first.writes > 0
+    assert demo.again.writes == 0
+    for item in demo.again.summary["deliveries"]:
+        assert item["add"] == item["update"] == item["remove"] == 0
+
+
+def test_a_day_later_only_changes_leave(demo: Demo) -> None:
+    for before, after in zip(
+        demo.again.summary["deliveries"], demo.next_day.summary["deliveries"], strict=True
+    ):
+        held = after["add"] + after["update"] + after["unchanged"]
+        assert after["destination_count"] == held
+        assert (
+            after["destination_count"]
+            == before["destination_count"] + after["add"] - after["remove"]
+        )
+    changes = sum(
+        item["add"] + item["update"] + item["remove"]
+        for item in demo.next_day.summary["deliveries"]
+    )
+    assert 0 < changes < sum(item["add"] for item in demo.first.summary["deliveries"])
+
+
+def test_a_stock_verifier_accepts_the_ledger(demo: Demo) -> None:
+    state = demo.folder / "state"
+    vkey = (state / "ledger.vkey").read_text()
+    entries = verify_log(state / "ledger", vkey)
+    size, root = open_checkpoint((state / "ledger" / "checkpoint").read_bytes(), vkey)
+    ledger = demo.next_day.summary["ledger"]
+    assert len(entries) == size == ledger["size"]
+    assert base64.b64encode(root).decode() == ledger["root"]
+    assert ledger["verified"]
+
+
+def test_the_demo_says_that_its_keys_are_for_the_demo(demo: Demo) -> None:
+    assert "for this demo only" in demo.first.output
