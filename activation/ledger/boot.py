@@ -63,7 +63,7 @@ def boot_log(ledger: Path, verifier: Verifier, state: State) -> Boot:
     archived = archived_sizes(ledger)
     size = checkpoint.size if checkpoint else 0
     _check_head(checkpoint, head)
-    if archived and (checkpoint is None or archived[-1] > size):
+    if archived and archived[-1] > size:
         raise IntegrityError(
             CHECKPOINT, f"is older than checkpoints/{archived[-1]}.", _RESTORED_LOG
         )
