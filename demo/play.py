@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -66,7 +67,7 @@ def play(
         (stage.folder / "feeds.json").write_text(json.dumps(feeds))
     if has_new_keys:
         console.print(
-            f"Two OpenSSH keys were made in {stage.keys.relative_to(PROJECT)}, for this demo only: "
+            f"Two OpenSSH keys were made in {_shown(stage.keys)}, for this demo only: "
             "one asks, the other approves."
         )
     with dg.DagsterInstance.get() as instance:
@@ -107,7 +108,7 @@ def _run(
             while error.cause:
                 error = error.cause
             console.print(f"[red]{event.step_key}[/]: {error.message.strip()}", highlight=False)
-    raise SystemExit(f"The Dagster job {name} failed; see {log} and `make dagster`.")
+    raise SystemExit(f"The Dagster job {name} failed; see {_shown(log)} and `make dagster`.")
 
 
 def _sign(stage: Stage) -> int:
@@ -161,6 +162,10 @@ def _envelope(plan: Plan) -> Envelope:
     )
 
 
+def _shown(path: Path) -> str:
+    return str(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
+
+
 @contextmanager
 def _step(title: str) -> Iterator[None]:
     with console.status(title):
@@ -192,4 +197,4 @@ def _show(stage: Stage, document: dict[str, Any]) -> None:
     ledger = document["ledger"]
     verdict = "[green]verified[/]" if ledger["verified"] else "[red]NOT verified[/]"
     console.print(f"Ledger: {ledger['size']} entries, root {ledger['root']}, {verdict}.")
-    console.print(f"Summary: {stage.summary.relative_to(PROJECT)}")
+    console.print(f"Summary: {_shown(stage.summary)}")

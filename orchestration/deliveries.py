@@ -13,7 +13,7 @@ from activation.plan.index import newest_plan
 from activation.plan.planner import make_plan
 from orchestration.publication import MANIFEST, PUBLICATION
 from orchestration.work import at_work
-from tellerline.errors import ApprovalMissingError
+from tellerline.errors import ApprovalMissingError, PolicyRefusedError
 
 PAIRS = segment_pairs(MANIFEST)
 PLANS, DELIVERIES = "plans", "deliveries"
@@ -77,12 +77,17 @@ def make_delivery_asset(segment_id: str, destination_id: str) -> dg.AssetsDefini
         with at_work() as work:
             plan = newest_plan(work.settings, work.state, segment_id, destination_id)
             if plan is None:
-                return _waiting("nothing is planned yet")
+                return _nothing_sent("nothing is planned yet", dg.AssetCheckSeverity.WARN)
             try:
                 summary = send_plan(work, plan)
             except ApprovalMissingError as error:
                 context.log.warning(str(error))
-                return _waiting(f"plan {plan.plan_id} waits for approval")
+                return _nothing_sent(
+                    f"plan {plan.plan_id} waits for approval", dg.AssetCheckSeverity.WARN
+                )
+            except PolicyRefusedError as error:
+                context.log.error(str(error))
+                return _nothing_sent(str(error), dg.AssetCheckSeverity.ERROR)
         return dg.MaterializeResult(
             metadata=_delivery_metadata(summary),
             check_results=[
@@ -97,14 +102,14 @@ def make_delivery_asset(segment_id: str, destination_id: str) -> dg.AssetsDefini
     return delivery
 
 
-def _waiting(why: str) -> dg.MaterializeResult:
+def _nothing_sent(why: str, severity: dg.AssetCheckSeverity) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={"state": dg.MetadataValue.text(why)},
         check_results=[
             dg.AssetCheckResult(
                 check_name=DELIVERED,
                 passed=False,
-                severity=dg.AssetCheckSeverity.WARN,
+                severity=severity,
                 metadata={"state": why},
             )
         ],
