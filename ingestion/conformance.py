@@ -131,7 +131,8 @@ def _inherit(field: FeedField, model: FeedField) -> FeedField:
     if field.absent:
         return field
     lengths = [n for n in (field.maximum_length, model.maximum_length) if n is not None]
-    bounds = [n for n in (field.minimum, model.minimum) if n is not None]
+    least = [n for n in (field.minimum, model.minimum) if n is not None]
+    most = [n for n in (field.maximum, model.maximum) if n is not None]
     extra = tuple(rule for rule in model.scrub if rule not in field.scrub)
     return field.model_copy(
         update={
@@ -139,7 +140,8 @@ def _inherit(field: FeedField, model: FeedField) -> FeedField:
             "allowed": field.allowed or model.allowed,
             "pattern": field.pattern or model.pattern,
             "maximum_length": min(lengths, default=None),
-            "minimum": max(bounds, default=None),
+            "minimum": max(least, default=None),
+            "maximum": min(most, default=None),
             "scrub": field.scrub + extra,
         }
     )

@@ -79,6 +79,7 @@ class FeedField(Formats):
         pattern: RE2 expression that the whole value matches, after `mapping`.
         maximum_length: In characters.
         minimum: The smallest number, after `scale` and `sign`.
+        maximum: The largest number, likewise.
         scrub: What is taken out of the text, in order; neighbouring rules with the same plain
             replacement are tried together, as alternatives of one expression.
         scale: How many of a number's last digits are decimals: 2 for amounts in cents.
@@ -99,6 +100,7 @@ class FeedField(Formats):
     pattern: str | None = None
     maximum_length: int | None = Field(default=None, ge=1)
     minimum: Decimal | None = None
+    maximum: Decimal | None = None
     scrub: tuple[ScrubRule, ...] = ()
     scale: int | None = Field(default=None, ge=1, le=2)
     sign: Literal["absolute", "negated"] | None = None
@@ -118,7 +120,7 @@ class FeedField(Formats):
         faults = [
             *self._misplaced(texts, "text"),
             *self._misplaced(("scale", "sign"), "decimal"),
-            *self._misplaced(("minimum",), "integer", "decimal", "rate"),
+            *self._misplaced(("minimum", "maximum"), "integer", "decimal", "rate"),
         ]
         if self.name in LOAD_COLUMNS:
             faults.append(f"{self.name} is a column that the loader fills")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
@@ -153,6 +154,8 @@ class FeedFile(Formats):
 @lru_cache(maxsize=1)
 def _judge() -> duckdb.DuckDBPyConnection:
     """Return an empty database in memory that knows the dialect of expressions and formats."""
+    # Closed before the interpreter takes the database's module apart.
+    atexit.register(_judge.cache_clear)
     return duckdb.connect(config={"threads": 1})
 
 

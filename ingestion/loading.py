@@ -102,14 +102,15 @@ class Loader:
         """Tell the database which files go in, and whose rejected rows are listed."""
         self.databases.run('alter table "files" add column "_keeps_rejections" boolean')
         self.databases.run('update "files" set "_is_accepted" = false, "_keeps_rejections" = false')
-        for state, column in ((LOADED, "_is_accepted"), (QUARANTINED, "_keeps_rejections")):
-            numbers = [f.number for f in done if verdicts[f.number].outcome.state == state]
-            if numbers:
-                self.databases.run(
-                    f'update "files" set "{column}" = true, "_keeps_rejections" = true '
-                    'where "_f" in (select unnest(?::integer[]))',
-                    numbers,
-                )
+        for column, states in (
+            ("_is_accepted", {LOADED}),
+            ("_keeps_rejections", {LOADED, QUARANTINED}),
+        ):
+            numbers = [f.number for f in done if verdicts[f.number].outcome.state in states]
+            self.databases.run(
+                f'update "files" set "{column}" = true where "_f" in (select unnest(?::integer[]))',
+                numbers,
+            )
 
     def _insert_rows(self, feed: Feed, accepted: list[BatchFile], now: datetime) -> None:
         target = f"{feed.destination}.raw.{identifiers([feed.feed])}"

@@ -25,6 +25,7 @@ NOT_ALLOWED = "not_allowed"
 PATTERN_MISMATCH = "pattern_mismatch"
 TOO_LONG = "too_long"
 BELOW_MINIMUM = "below_minimum"
+ABOVE_MAXIMUM = "above_maximum"
 IN_THE_FUTURE = "in_the_future"
 
 # Rows: against other rows.

@@ -14,6 +14,8 @@ from ingestion.staging import Stage
 from ingestion.warehouse import Databases
 
 _SHAPES_LOOKED_AT = 200
+# Rows that are JSON, whatever else is wrong with them.
+_PARSED = '("_code" is null or "_cells" is not null)'
 _SAFE_KEY = re.compile(r"[A-Za-z_][A-Za-z_]{0,39}", re.ASCII)
 
 
@@ -26,7 +28,7 @@ def refuse_ambiguous_keys(databases: Databases, feed: Feed, stage: Stage) -> Non
             select "_shape", min("_start" + "_n" - 1) as place
             from "stage"
             inner join "files" using ("_f")
-            where "_code" is null
+            where {_PARSED}
             group by "_shape"
         )
 
@@ -39,7 +41,7 @@ def refuse_ambiguous_keys(databases: Databases, feed: Feed, stage: Stage) -> Non
     databases.run(
         f"""
         update "stage" set "_code" = {code}
-        where "_code" is null and "_shape" in (
+        where {_PARSED} and "_shape" in (
             select "_shape" from "shapes"
             where list_bool_or(
                 list_transform("_keys", lambda one: len(one) <> len(list_distinct(one)))

@@ -20,7 +20,7 @@ _TIMESTAMP = (
     "[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     rf"(?:\.[0-9]{{1,6}})?{_ZONE}?"
 )
-_LEADING_ZEROS = "(^|[^0-9])0+([0-9])"
+_LEADING_ZERO = "(^|[^0-9])0([0-9])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,9 @@ def checks_of(field: FeedField, text: str, value: Value, *, is_json: bool) -> li
     if field.minimum is not None:
         below = f"{typed} < {field.minimum:f}"
         checks.append(Check(reasons.BELOW_MINIMUM, name, below))
+    if field.maximum is not None:
+        above = f"{typed} > {field.maximum:f}"
+        checks.append(Check(reasons.ABOVE_MAXIMUM, name, above))
     if field.type in {"date", "timestamp"} and field.future == "refuse":
         latest = f'"_latest"::{field.type}'
         checks.append(Check(reasons.IN_THE_FUTURE, name, f"{typed} > {latest}"))
@@ -195,7 +198,8 @@ def _date(field: FeedField, file: FeedFile, text: str) -> tuple[str, str]:
     date_format = field.date_format or file.date_format
     column = identifier(field.name)
     if date_format is None:
-        differs = f"({column} is null or {column}::varchar <> {text})"
+        # Ten characters: the database also knows infinity, and years of other lengths.
+        differs = f"({column} is null or {column}::varchar <> {text} or length({text}) <> 10)"
         return f"try_cast({text} as date)", f"{text} is not null and {differs}"
     typed = f"try_strptime({text}, {literal(date_format)})::date"
     return typed, _not_as_written(text, column, date_format)
@@ -223,10 +227,10 @@ def _in_utc(local: str, zone: str) -> str:
 
 
 def _not_as_written(text: str, parsed: str, written: str) -> str:
-    """Return a condition: writing `parsed` again gives another text, leading zeros aside."""
+    """Return a condition: writing `parsed` again gives another text, a leading zero aside."""
     again = f"strftime({parsed}, {literal(written)})"
     bare = [
-        f"regexp_replace(lower({side}), {literal(_LEADING_ZEROS)}, '\\1\\2', 'g')"
+        f"regexp_replace(lower({side}), {literal(_LEADING_ZERO)}, '\\1\\2', 'g')"
         for side in (again, text)
     ]
     differs = f"case when {again} = {text} then false else {bare[0]} <> {bare[1]} end"

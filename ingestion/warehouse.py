@@ -23,6 +23,7 @@ from ingestion.sql import identifier, literal
 from ingestion.workspace import RETRY_SECONDS, scratch_folder
 from tellerline.durable import make_folder
 from tellerline.errors import (
+    ConfigurationError,
     ConflictError,
     ContractError,
     CredentialsError,
@@ -109,9 +110,16 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
         wait_seconds: How long to wait for another process to let go.
 
     Raises:
+        ConfigurationError: Their path is one that the database cannot handle.
         ConflictError: Another process still holds one of them.
         IntegrityError: One of them is no database that this version can read.
     """
+    if "?" in str(settings.home):
+        raise ConfigurationError(
+            str(settings.home),
+            "holds a question mark, which the database takes for the end of a path.",
+            "Set TELLERLINE_HOME to another folder.",
+        )
     make_folder(settings.home)
     spill = scratch_folder(settings) / "spill"
     connection = duckdb.connect(

@@ -1,0 +1,142 @@
+"""Rows with the same key: the first stays, copies are duplicates, contradictions are rejected."""
+
+from __future__ import annotations
+
+import pytest
+from feed_site import (
+    DAY,
+    JSON_FEEDS,
+    NAMES,
+    Row,
+    Site,
+    before,
+    contract_of,
+    lines_of,
+    make_rows,
+    name_of,
+    pack,
+)
+
+
+def changed(feed: str, row: Row) -> Row:
+    """Return a row with the same key and other content."""
+    row = {key: dict(value) if isinstance(value, dict) else value for key, value in row.items()}
+    if feed in JSON_FEEDS:
+        row["data"]["amount"] = 77.25
+    elif feed == "consent_changes":
+        row["action"] = "withdraw" if row["action"] == "grant" else "grant"
+    else:
+        column = {
+            "account_snapshot": "available_balance",
+            "transactions": "mcc",
+            "contacts": "city",
+        }
+        row[column[feed]] = {"contacts": "Saint Paul"}.get(feed, "1234")
+    return row
+
+
+def tolerant_contracts(site: Site):
+    contracts = {feed: contract_of(feed) | {"maximum_rejected_ratio": 0.5} for feed in NAMES}
+    return site.contracts(**contracts)
+
+
+def run(site: Site, files: dict[tuple[str, int], list[Row]]):
+    for (feed, days), rows in files.items():
+        site.put(feed, pack(feed, lines_of(feed, rows)), before(days))
+    return site.run(contracts=tolerant_contracts(site))
+
+
+def test_in_one_file(site: Site) -> None:
+    files = {}
+    for feed in NAMES:
+        rows = make_rows(feed, 20)
+        files[feed, 0] = [*rows, rows[3], changed(feed, rows[4]), rows[3], changed(feed, rows[3])]
+    report = run(site, files)
+    for feed in NAMES:
+        counts = report.feeds[feed].run
+        assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == (24, 20, 2, 2)
+        shift = 1 if feed in JSON_FEEDS else 2
+        assert site.rejections(feed) == [
+            (
+                20 + shift + place,
+                "conflicting_duplicate",
+                ", ".join(contract_of(feed)["key"]),
+                "key",
+            )
+            for place in (1, 3)
+        ]
+
+
+def test_against_what_is_loaded(site: Site) -> None:
+    plain = Site(site.root / "plain")
+    for feed in NAMES:
+        run(site, {(feed, 1): make_rows(feed, 20)})
+        run(plain, {(feed, 1): make_rows(feed, 20)})
+    for feed in NAMES:
+        rows = make_rows(feed, 20)
+        fresh = make_rows(feed, 20, start=500)
+        report = run(site, {(feed, 0): [*fresh, rows[0], changed(feed, rows[1])]})
+        counts = report.feeds[feed].run
+        assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == (22, 20, 1, 1)
+        run(plain, {(feed, 0): fresh})
+        columns = "* exclude (load_id, file_sha256)"
+        database = "vault" if feed == "contacts" else "warehouse"
+        table = f"select {columns} from raw.{feed} order by all"
+        assert site.query(table, database) == plain.query(table, database)
+
+
+def test_across_files_of_one_batch_the_earlier_day_wins(site: Site) -> None:
+    feed = "transactions"
+    rows = make_rows(feed, 10)
+    first = [changed(feed, rows[0]), *make_rows(feed, 9, start=50)]
+    report = run(site, {(feed, 0): rows, (feed, 2): first})
+    assert report.feeds[feed].run.rejected == 1
+    assert site.query("select mcc from raw.transactions where transaction_id like '%-0'") == [
+        ("1234",)
+    ]
+
+
+def test_a_key_with_no_value_is_a_key(site: Site) -> None:
+    feed = "account_snapshot"
+    rows = make_rows(feed, 20)
+    for row in rows:
+        row["account_number"] = ""
+        row["current_balance"] = ""
+    report = run(site, {(feed, 0): [*rows, rows[5]]})
+    assert (report.feeds[feed].run.loaded, report.feeds[feed].run.duplicate) == (20, 1)
+
+
+def test_a_rejected_row_casts_no_shadow(site: Site) -> None:
+    feed = "transactions"
+    rows = make_rows(feed, 20)
+    bad = rows[0] | {"currency": "EUR"}
+    report = run(site, {(feed, 0): [bad, *rows]})
+    assert (report.feeds[feed].run.loaded, report.feeds[feed].run.rejected) == (20, 1)
+    assert site.rejections(feed)[0][:2] == (2, "not_allowed")
+
+
+def test_a_quarantined_file_casts_no_shadow(site: Site) -> None:
+    """A file that falls for its contradictions frees the rows that contradicted it."""
+    feed = "transactions"
+    base = make_rows(feed, 10)
+    # Six of ten rows contradict the first file: more than the half that is allowed.
+    second = [changed(feed, row) for row in base[:6]] + make_rows(feed, 4, start=100)
+    # Contradicts only the second file, which does not count.
+    third = [changed(feed, row) for row in make_rows(feed, 4, start=100)]
+    report = run(site, {(feed, 2): base, (feed, 1): second, (feed, 0): third})
+    states = [site.state_of(name_of(feed, before(days))) for days in (2, 1, 0)]
+    assert states == [("loaded", None), ("quarantined", "rejected_ratio"), ("loaded", None)]
+    counts = report.feeds[feed].run
+    assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == (24, 14, 10, 0)
+
+
+@pytest.mark.parametrize("feed", ["transactions", "account_snapshot"])
+def test_a_stopped_file_casts_no_shadow(site: Site, feed: str) -> None:
+    rows = make_rows(feed, 50, before(2))
+    run(site, {(feed, 2): rows})
+    small = make_rows(feed, 2, DAY, start=200)
+    for days, part in ((1, small[:1]), (0, small)):
+        site.put(feed, pack(feed, lines_of(feed, part)), before(days))
+    report = site.run(contracts=tolerant_contracts(site))
+    assert report.feeds[feed].files == {"stopped": 1, "waiting": 1}
+    assert site.count(feed) == 50
