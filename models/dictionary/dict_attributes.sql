@@ -14,7 +14,7 @@
             column.data_type,
             meta.get('allowed_values', []),
             meta.get('sensitivity', model_meta.sensitivity),
-            meta.get('law_tags', []),
+            meta.get('law_tags', model_meta.get('law_tags', [])),
             meta.get('allowed_destinations', []),
             model_meta.get('version', 1),
         ]) -%}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import yaml
+
 from tests.dbt.nodes import layer_of, segments_of
+from tests.dbt.sessions import ROOT
 
 SEGMENT_KEYS = {
     "title", "owner", "purpose", "goal_kli", "legal_basis", "channels", "destinations",
@@ -91,6 +94,18 @@ def test_segments_send_only_what_may_go_there(models):
             for column in columns:
                 allowed = attributes[column]["config"]["meta"]["allowed_destinations"]
                 assert destination in allowed, (name, destination, column)
+
+
+def test_segments_go_to_registered_destinations_with_mapped_attributes(models):
+    path = ROOT / "governance" / "destinations.yml"
+    register = yaml.safe_load(path.read_text(encoding="utf-8"))["destinations"]
+    for name, facts in segments_of(models).items():
+        for destination, columns in facts["destinations"].items():
+            entry = register[destination]
+            mapped = {field.get("attribute") for field in entry["fields"].values()}
+            assert set(columns) <= mapped, (name, destination)
+            assert entry["channel"] in facts["channels"], (name, destination)
+            assert facts["purpose"] in entry["purposes"], (name, destination)
 
 
 def test_published_datasets_have_their_columns(models):
