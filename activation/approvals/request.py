@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from activation.governance.people import Role
 from activation.governance.segments import Word
@@ -19,7 +20,16 @@ from tellerline.errors import UsageError
 REQUEST_NAMESPACE = "request@tellerline"
 DECISION_NAMESPACE = "decision@tellerline"
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
-Moment = Annotated[str, AfterValidator(lambda text: timestamp(parse_timestamp(text)))]
+
+
+def _check_moment(text: str) -> str:
+    try:
+        return timestamp(parse_timestamp(text))
+    except ValueError:
+        raise PydanticCustomError("moment", "is no time with a zone") from None
+
+
+Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
 class Envelope(Document):

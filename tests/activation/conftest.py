@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,13 @@ import pytest
 
 from sandbox.destinations.process import SandboxProcess, running_sandbox
 from tests.activation.installation import Installation, TickingClock, make_installation
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cycles_at_exit() -> Iterator[None]:
+    """Free what caught errors hold: DuckDB complains of what outlives the interpreter."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +35,21 @@ def sandbox(shared_sandbox: SandboxProcess) -> SandboxProcess:
 
 
 @pytest.fixture
-def installation(sandbox: SandboxProcess, tmp_path: Path) -> Iterator[Installation]:
+def home() -> Iterator[Path]:
+    """A folder in memory where there is one, because each write is forced to disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - not a fixed name: the folder below has a random one
+    where = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="tellerline-test-", dir=where) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def installation(sandbox: SandboxProcess, home: Path) -> Iterator[Installation]:
     environment = {
         "TELLERLINE_HUBSPOT_TOKEN": sandbox.token,
         "TELLERLINE_HUBSPOT_BASE_URL": sandbox.base_url,
         "TELLERLINE_MAILHOUSE_BASE_URL": f"file://{sandbox.drop}",
     }
-    made = make_installation(tmp_path, TickingClock(), environment)
+    made = make_installation(home, TickingClock(), environment)
     yield made
     made.state.close()

@@ -1,0 +1,76 @@
+"""The project itself, compiled once as on a first build and once as on a later one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activation.lineage import SegmentLineage, describe_segments
+from tellerline.canonical import sha256_hex
+from tests.dbt.sessions import ROOT, DbtSession
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The manifests of two compilations, and what lineage says of the first.
+
+    Args:
+        first: Nothing is built yet.
+        later: Every incremental model has a table.
+        segments: The segments of `first`.
+    """
+
+    first: Mapping[str, Any]
+    later: Mapping[str, Any]
+    segments: Mapping[str, SegmentLineage]
+
+    def changed_by(self, folder: Path, edits: Mapping[str, tuple[str, str]]) -> set[str]:
+        """Return the segments whose fingerprint moves when texts in models or seeds are replaced.
+
+        Args:
+            folder: An empty folder for the seeds.
+            edits: By name of the model or seed, a text in it and what stands there instead.
+        """
+        manifest = deepcopy(dict(self.first))
+        shutil.copytree(ROOT / "seeds", folder / "seeds")
+        for node in manifest["nodes"].values():
+            if node["name"] not in edits or node["resource_type"] not in {"model", "seed"}:
+                continue
+            old, new = edits[node["name"]]
+            if node["resource_type"] == "model":
+                assert old in node["compiled_code"], f"{node['name']} does not hold {old}"
+                node["compiled_code"] = node["compiled_code"].replace(old, new)
+            else:
+                path = folder / node["original_file_path"]
+                text = path.read_text()
+                assert old in text, f"{node['name']} does not hold {old}"
+                path.write_text(text.replace(old, new, 1))
+                text = path.read_text().strip()
+                node["checksum"]["checksum"] = sha256_hex(text.encode())
+        after = describe_segments(manifest, folder)
+        return {
+            name
+            for name, lineage in self.segments.items()
+            if after[name].fingerprint != lineage.fingerprint
+        }
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    session = DbtSession(tmp_path_factory.mktemp("compiled"))
+    session.parse()
+    session.invoke("compile")
+    first = session.manifest
+    with session.connect(read_only=False) as connection:
+        for node in first["nodes"].values():
+            if node["config"].get("materialized") == "incremental":
+                connection.execute(f"create schema if not exists {node['schema']}")
+                connection.execute(f"create table {node['schema']}.{node['alias']} (one integer)")
+    session.invoke("compile")
+    return Compiled(first, session.manifest, describe_segments(first, ROOT))

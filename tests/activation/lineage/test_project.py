@@ -1,0 +1,194 @@
+"""Lineage of the project itself."""
+
+from __future__ import annotations
+
+import csv
+import re
+import time
+from collections import deque
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from activation.lineage import column_lineage, describe_segments
+from tests.activation.lineage.conftest import Compiled
+from tests.activation.lineage.test_normal_form import printed, scattered
+from tests.dbt.sessions import ROOT
+
+FORBIDDEN_IN_CREDIT = {"prohibited_basis", "proxy"}
+
+
+def segments_that_name(compiled: Compiled, *words: str) -> set[str]:
+    """Return the segments whose own SQL holds one of `words`."""
+    return {
+        name
+        for name in compiled.segments
+        if any(
+            re.search(rf"\b{word}\b", compiled.first["nodes"][model_id(name)]["raw_code"])
+            for word in words
+        )
+    }
+
+
+def model_id(segment: str) -> str:
+    return f"model.tellerline.seg_{segment}"
+
+
+def seed_rows(name: str) -> list[dict[str, str]]:
+    with (ROOT / "seeds" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def rules_with_segments(compiled: Compiled) -> list[dict[str, str]]:
+    return [row for row in seed_rows("kli_rules") if segments_that_name(compiled, row["kli_id"])]
+
+
+def test_every_query_is_followed(compiled: Compiled) -> None:
+    assert compiled.segments
+    for lineage in compiled.segments.values():
+        assert not lineage.unresolved
+    assert all(edge.kind != "unknown" for edge in column_lineage(compiled.first, ROOT))
+
+
+def test_a_later_build_has_the_same_fingerprints(compiled: Compiled) -> None:
+    incremental = [
+        unique_id
+        for unique_id, node in compiled.first["nodes"].items()
+        if node["config"].get("materialized") == "incremental"
+    ]
+    differ = [
+        unique_id
+        for unique_id in incremental
+        if compiled.first["nodes"][unique_id]["compiled_code"]
+        != compiled.later["nodes"][unique_id]["compiled_code"]
+    ]
+    assert differ
+    later = describe_segments(compiled.later, ROOT)
+    assert {name: item.parts for name, item in later.items()} == {
+        name: item.parts for name, item in compiled.segments.items()
+    }
+
+
+def test_the_whole_project_takes_seconds(compiled: Compiled) -> None:
+    before = time.process_time()
+    describe_segments(compiled.first, ROOT)
+    assert time.process_time() - before < 5
+
+
+def test_a_new_rule_moves_nothing(compiled: Compiled, tmp_path: Path) -> None:
+    rule = next(iter(seed_rows("kli_rules")))
+    line = ",".join(rule.values())
+    other = line.replace(rule["kli_id"], "spend__something_new")
+    assert compiled.changed_by(tmp_path, {"kli_rules": (line, f"{line}\n{other}")}) == set()
+
+
+def test_a_threshold_moves_exactly_the_segments_of_its_rule(
+    compiled: Compiled, tmp_path: Path
+) -> None:
+    rules = rules_with_segments(compiled)
+    assert rules
+    for rule in rules:
+        for fact in ("minimum_count", "minimum_amount", "window_days"):
+            line = ",".join(rule.values())
+            changed = ",".join({**rule, fact: str(int(float(rule[fact])) + 1)}.values())
+            folder = tmp_path / f"{rule['kli_id']}-{fact}"
+            found = compiled.changed_by(folder, {"kli_rules": (line, changed)})
+            assert found == segments_that_name(compiled, rule["kli_id"])
+
+
+def test_a_rule_without_a_segment_moves_nothing(compiled: Compiled, tmp_path: Path) -> None:
+    rule = next(
+        row for row in seed_rows("kli_rules") if not segments_that_name(compiled, row["kli_id"])
+    )
+    line = ",".join(rule.values())
+    changed = ",".join({**rule, "minimum_count": "99"}.values())
+    assert compiled.changed_by(tmp_path, {"kli_rules": (line, changed)}) == set()
+
+
+def test_a_window_moves_exactly_its_users(compiled: Compiled, tmp_path: Path) -> None:
+    model = "kli_behaviour__dormant_digital"
+    assert compiled.changed_by(tmp_path, {model: ("45", "46")}) == segments_that_name(
+        compiled, "behaviour__dormant_digital"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "old", "new"),
+    [
+        ("age_band", "'under_26'", "'under_27'"),
+        ("has_mortgage", "= 'mortgage'", "= 'mortgages'"),
+        ("tenure_band", "'under_1_year'", "'below_1_year'"),
+        ("digital_adoption_score", "then 40", "then 50"),
+    ],
+)
+def test_a_column_of_the_profile_moves_exactly_its_readers(
+    compiled: Compiled, tmp_path: Path, column: str, old: str, new: str
+) -> None:
+    found = compiled.changed_by(tmp_path, {"dim_member_profile": (old, new)})
+    assert found == segments_that_name(compiled, column)
+
+
+def test_a_mapping_row_moves_those_that_read_classified_transactions(
+    compiled: Compiled, tmp_path: Path
+) -> None:
+    row = next(row for row in seed_rows("merchants/merchants") if row["category_id"] == "coffee")
+    line = ",".join(row.values())
+    changed = ",".join({**row, "category_id": "groceries"}.values())
+    found = compiled.changed_by(tmp_path, {"merchants": (line, changed)})
+    assert segments_that_name(compiled, "competitive__mortgage", "competitive__payroll") <= found
+    assert not found & segments_that_name(compiled, "behaviour__dormant_digital")
+
+
+def test_a_restyled_project_moves_nothing(compiled: Compiled) -> None:
+    style = Random(7)
+    manifest: dict[str, Any] = {
+        **compiled.first,
+        "nodes": {
+            unique_id: {**node, "compiled_code": style.choice((printed, scattered))(code, style)}
+            if node["resource_type"] == "model" and (code := node["compiled_code"])
+            else node
+            for unique_id, node in compiled.first["nodes"].items()
+        },
+    }
+    after = describe_segments(manifest, ROOT)
+    assert {name: item.parts for name, item in after.items()} == {
+        name: item.parts for name, item in compiled.segments.items()
+    }
+
+
+def test_credit_related_segments_have_no_forbidden_tag_upstream(compiled: Compiled) -> None:
+    for name, lineage in compiled.segments.items():
+        facts = compiled.first["nodes"][model_id(name)]["config"]["meta"]["segment"]
+        if facts["credit_related"]:
+            assert not FORBIDDEN_IN_CREDIT & lineage.tags.keys()
+
+
+def test_a_forbidden_column_is_found_with_its_path(compiled: Compiled) -> None:
+    name = "recapture__mortgage_elsewhere"
+    node = compiled.first["nodes"][model_id(name)]
+    code = node["compiled_code"].replace("not profile.has_mortgage", "profile.age_band <> 'x'")
+    assert code != node["compiled_code"]
+    nodes = {**compiled.first["nodes"], model_id(name): {**node, "compiled_code": code}}
+    found = describe_segments({**compiled.first, "nodes": nodes}, ROOT)[name]
+    assert found.tags["prohibited_basis"] == (
+        f"seg_{name}.member_id ← dim_member_profile.age_band (condition) [prohibited_basis]"
+    )
+
+
+def test_a_destination_field_leads_back_to_the_feed(compiled: Compiled) -> None:
+    sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for edge in column_lineage(compiled.first, ROOT):
+        if edge.kind == "value":
+            sources.setdefault((edge.to_relation, edge.to_column), set()).add(
+                (edge.from_relation, edge.from_column)
+            )
+    queue = deque([("act_attributes", "digital_engagement_band")])
+    reached = set(queue)
+    while queue:
+        for place in sources.get(queue.popleft(), set()) - reached:
+            reached.add(place)
+            queue.append(place)
+    assert ("raw.digital_events", "occurred_at") in reached
+    assert ("raw.account_snapshot", "home_zip") not in reached
