@@ -60,7 +60,8 @@ class SelectSlicer:
             if (
                 found.digest is None
                 and source.join.needs_match
-                and (not select.has_rows_without_input)
+                and not select.has_unusual_join
+                and not select.has_rows_without_input
             ):
                 return EMPTY
             self._slices[source.alias] = found
