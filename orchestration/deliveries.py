@@ -86,7 +86,7 @@ def make_delivery_asset(segment_id: str, destination_id: str) -> dg.AssetsDefini
                     f"plan {plan.plan_id} waits for approval", dg.AssetCheckSeverity.WARN
                 )
             except PolicyRefusedError as error:
-                context.log.error(str(error))
+                context.log.warning(str(error))
                 return _nothing_sent(str(error), dg.AssetCheckSeverity.ERROR)
         return dg.MaterializeResult(
             metadata=_delivery_metadata(summary),
