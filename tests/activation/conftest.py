@@ -6,12 +6,14 @@ import gc
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.destinations.process import SandboxProcess, running_sandbox
 from tests.activation.installation import Installation, TickingClock, make_installation
+from tests.activation.proxy import Proxy, proxy_to
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,3 +55,13 @@ def installation(sandbox: SandboxProcess, home: Path) -> Iterator[Installation]:
     made = make_installation(home, TickingClock(), environment)
     yield made
     made.state.close()
+
+
+@pytest.fixture
+def proxy(installation: Installation, sandbox: SandboxProcess) -> Iterator[Proxy]:
+    """Let a proxy stand between the installation and the portal."""
+    with proxy_to(sandbox.base_url) as running:
+        environment = dict(installation.settings.environment)
+        environment["TELLERLINE_HUBSPOT_BASE_URL"] = running.base_url
+        installation.settings = replace(installation.settings, environment=environment)
+        yield running
