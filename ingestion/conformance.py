@@ -7,6 +7,7 @@ anything about how its files look; what comes out must be the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ingestion.contracts import Feed, FeedField
@@ -52,7 +53,7 @@ def load_contracts(folder: Path, reference: Path) -> Contracts:
     faults: list[ConfigurationError] = []
     for path in paths:
         try:
-            feed = read_document(path, Feed)
+            feed = _read(path)
             fitted = conform(feed, shipped.get(feed.feed), str(path))
         except ConfigurationError as error:
             faults.append(error)
@@ -66,8 +67,19 @@ def load_contracts(folder: Path, reference: Path) -> Contracts:
 
 
 def _read_shipped(folder: Path) -> dict[str, Feed]:
-    feeds = [read_document(path, Feed) for path in sorted(folder.glob("*.yml"))]
+    feeds = [_read(path) for path in sorted(folder.glob("*.yml"))]
     return {feed.feed: feed for feed in feeds}
+
+
+def _read(path: Path) -> Feed:
+    """Read one contract; a file that did not change is not parsed again by the same process."""
+    status = path.stat()
+    return _parse(path, (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns))
+
+
+@lru_cache(maxsize=256)
+def _parse(path: Path, _identity: tuple[int, ...]) -> Feed:
+    return read_document(path, Feed)
 
 
 def conform(feed: Feed, shipped: Feed | None, subject: str) -> Feed:

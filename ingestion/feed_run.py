@@ -92,6 +92,8 @@ class FeedRun:
 
     def settle(self, settled: Settled) -> None:
         """Write outcomes to receipts and ledger, and count them."""
+        if not settled:
+            return
         with self.state.transaction() as connection:
             settle(
                 connection,

@@ -31,9 +31,10 @@ from ingestion.receipts import (
 from ingestion.rejections import store_rejections
 from ingestion.sql import identifiers, literal, literals
 from ingestion.staging import Stage
+from ingestion.tables import LOADS_COLUMNS
 from ingestion.tokens import store_numbers, tokenised
 from ingestion.verdicts import WAITING, Verdict
-from ingestion.warehouse import LOADS_COLUMNS, Databases
+from ingestion.warehouse import Databases
 from tellerline.clock import Clock
 from tellerline.consent_journal import COLUMNS as JOURNAL_COLUMNS
 from tellerline.consent_journal import Addition, ConsentJournal

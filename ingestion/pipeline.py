@@ -22,12 +22,12 @@ from ingestion.reconciling import Standing, choose_receipts, take_stock
 from ingestion.report import FeedReport, IngestReport
 from ingestion.sql import identifiers
 from ingestion.store import ContentStore
+from ingestion.tables import prepare_tables
 from ingestion.verdicts import WAITING
 from ingestion.warehouse import (
     Databases,
     check_key,
     open_databases,
-    prepare_tables,
 )
 from ingestion.workspace import private_files, run_lock, scratch, scratch_folder
 from tellerline.clock import Clock, new_id
@@ -135,15 +135,17 @@ class _Run:
             dropped = choose_receipts(discard, listed, "discard")
             self._receive(state)
             with open_databases(self.settings, wait_seconds) as databases:
-                prepare_tables(databases, self.contracts.feeds)
+                faults = prepare_tables(databases, self.contracts.feeds)
+                self.report.errors += [str(fault) for fault in faults.values()]
                 check_key(databases, self.key)
                 for name, receipts in self._receipts(state).items():
                     standing = take_stock(databases, receipts, chosen, dropped)
-                    now = self.clock.now().replace(tzinfo=None)
-                    with databases.transaction():
-                        write_loads(databases, standing.unwritten, now)
+                    if standing.unwritten:
+                        now = self.clock.now().replace(tzinfo=None)
+                        with databases.transaction():
+                            write_loads(databases, standing.unwritten, now)
                     feed = self.contracts.feeds.get(name)
-                    if feed is not None:
+                    if feed is not None and name not in faults:
                         self._load_feed(state, databases, feed, standing)
                 self._sum_up(databases)
 

@@ -113,7 +113,8 @@ def take_stock(
         release: Load ids to load, or to judge once more.
         discard: Load ids to quarantine for good.
     """
-    written = read_loads(databases, [receipt.load_id for receipt in receipts])
+    load_ids = [receipt.load_id for receipt in receipts]
+    written = read_loads(databases, load_ids) if load_ids else {}
     known: dict[str, Receipt] = {}
     pending, unsettled, unwritten = [], [], []
     released = set()

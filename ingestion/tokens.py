@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestion.contracts import Feed, FeedField
 from ingestion.keys import MemberKey
 from ingestion.sql import identifier, literal
-from ingestion.warehouse import NUMBER_TABLES, Databases
+from ingestion.warehouse import NUMBER_KINDS, Databases
 
 
 def token_fields(feed: Feed) -> tuple[FeedField, ...]:
@@ -73,7 +73,7 @@ def store_numbers(databases: Databases, feed: Feed, key: MemberKey) -> None:
         feed: The contract.
         key: Whose id is kept beside each number.
     """
-    for kind in NUMBER_TABLES:
+    for kind in NUMBER_KINDS:
         used = " union all ".join(
             f'select {identifier(field.name)} as "_number" from "stage" '
             'inner join "files" using ("_f") where "_is_accepted" and "_code" is null'

@@ -17,7 +17,6 @@ from typing import Any
 
 import duckdb
 
-from ingestion.contracts import LOAD_COLUMNS, Feed
 from ingestion.keys import MemberKey
 from ingestion.sql import identifier, literal
 from ingestion.workspace import RETRY_SECONDS, scratch_folder
@@ -25,46 +24,19 @@ from tellerline.durable import make_folder
 from tellerline.errors import (
     ConfigurationError,
     ConflictError,
-    ContractError,
     CredentialsError,
     IntegrityError,
     RunStoppedError,
 )
 from tellerline.settings import Settings
 
+NUMBER_KINDS = ("member", "account")
+"""The kinds of numbers that the vault keeps beside their tokens."""
+
 STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "2GB"
 _HOLDER = re.compile(r"PID (\d+)")
 _LOCKED = "lock"
-
-LOADS_COLUMNS: dict[str, str] = {
-    "load_id": "varchar",
-    "feed": "varchar",
-    "file_name": "varchar",
-    "file_sha256": "varchar",
-    "byte_count": "bigint",
-    "business_date": "date",
-    "received_at": "timestamp",
-    "loaded_at": "timestamp",
-    "state": "varchar",
-    "read_count": "bigint",
-    "loaded_count": "bigint",
-    "rejected_count": "bigint",
-    "duplicate_count": "bigint",
-    "rejection_reason": "varchar",
-}
-REJECTIONS_COLUMNS: dict[str, str] = {
-    "load_id": "varchar",
-    "feed": "varchar",
-    "line_number": "bigint",
-    "rejection_reason": "varchar",
-    "column_name": "varchar",
-    "value_class": "varchar",
-}
-NUMBER_TABLES: dict[str, dict[str, str]] = {
-    kind: {f"{kind}_id": "varchar", f"{kind}_number": "varchar", "key_id": "varchar"}
-    for kind in ("member", "account")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,52 +143,8 @@ def _unreadable(path: Path, error: duckdb.Error) -> IntegrityError:
     return IntegrityError(
         str(path),
         f"cannot be opened ({type(error).__name__}).",
-        "Restore it, or move it away: it is rebuilt from what was received.",
+        "Restore it from a backup. A warehouse moved away is loaded again from what was received.",
     )
-
-
-def prepare_tables(databases: Databases, feeds: dict[str, Feed]) -> None:
-    """Make the raw tables that are missing, and add the columns that contracts gained.
-
-    Raises:
-        ContractError: A column exists with another type than the contract's.
-    """
-    warehouse = {"loads": LOADS_COLUMNS, "rejections": REJECTIONS_COLUMNS}
-    vault = {f"{kind}_numbers": columns for kind, columns in NUMBER_TABLES.items()}
-    for feed in feeds.values():
-        columns = {field.name: field.sql_type for field in feed.fields} | LOAD_COLUMNS
-        (vault if feed.destination == "vault" else warehouse)[feed.feed] = columns
-    for database, tables in (("warehouse", warehouse), ("vault", vault)):
-        with databases.transaction():
-            databases.run(f"create schema if not exists {database}.raw")
-            for table, columns in tables.items():
-                _prepare_table(databases, database, table, columns)
-
-
-def _prepare_table(
-    databases: Databases, database: str, table: str, columns: dict[str, str]
-) -> None:
-    name = f"{database}.raw.{identifier(table)}"
-    listed = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
-    databases.run(f"create table if not exists {name} ({listed})")
-    found = {
-        column: kind.lower()
-        for column, kind in databases.run(
-            "select column_name, data_type from duckdb_columns() "
-            "where database_name = ? and schema_name = 'raw' and table_name = ?",
-            database,
-            table,
-        )
-    }
-    for column, kind in columns.items():
-        if column not in found:
-            databases.run(f"alter table {name} add column {identifier(column)} {kind}")
-        elif found[column] != kind:
-            raise ContractError(
-                f"{database}.raw.{table}",
-                f"has the column {column} as {found[column]}, the contract as {kind}.",
-                "Give the field another name, or migrate the table.",
-            )
 
 
 def check_key(databases: Databases, key: MemberKey) -> None:
@@ -225,7 +153,7 @@ def check_key(databases: Databases, key: MemberKey) -> None:
     Raises:
         CredentialsError: With this key no member of the vault would be recognised.
     """
-    for kind in NUMBER_TABLES:
+    for kind in NUMBER_KINDS:
         made_with = databases.run(f"select distinct key_id from vault.raw.{kind}_numbers")
         others = sorted({row[0] for row in made_with} - {key.key_id})
         if others:

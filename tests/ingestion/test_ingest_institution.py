@@ -15,6 +15,7 @@ from feed_site import (
     FEEDS,
     NAMES,
     Site,
+    before,
     contract_of,
     csv_lines,
     make_file,
@@ -364,5 +365,8 @@ def test_a_column_of_another_type_is_refused(site: Site) -> None:
     assert site.run(contracts=own.parent).errors == []
     extra["fields"][-1]["type"] = "text"
     own.write_text(yaml.safe_dump(extra), "utf-8")
-    with pytest.raises(Exception, match="is_successful as boolean"):
-        site.run(contracts=own.parent)
+    site.put("digital_events", make_file("digital_events", 3, before(1)), before(1))
+    report = site.run(contracts=own.parent)
+    assert report.exit_code == 1
+    assert "visits: has the column is_successful as boolean" in report.errors[0]
+    assert report.feeds["digital_events"].run.loaded == 3
