@@ -61,6 +61,19 @@ CORRECTIONS = """
 """
 
 
+# Balances of a month's end, corrected after the fact.
+CORRECTED_SNAPSHOT = """
+    insert into raw.account_snapshot
+    select * replace (
+        current_balance + 1 as current_balance,
+        'account_snapshot-corrected' as load_id,
+        loaded_at + interval 1 day as loaded_at
+    )
+    from raw.account_snapshot
+    where business_date = date '2026-05-31' and line_number <= 3
+"""
+
+
 class Raw:
     """Moves the raw rows of the built institution to a home of its own, file by file."""
 
@@ -85,13 +98,15 @@ class Raw:
             connection.execute("insert into raw.loads by name select * from arriving")
 
     def correct(self) -> None:
-        """Let a file of corrections arrive."""
+        """Let two files of corrections arrive."""
         with self.home.connect(read_only=False) as connection:
             connection.execute(CORRECTIONS)
-            connection.execute(
-                "insert into raw.loads (load_id, feed, business_date, state) "
-                "values ('transactions-corrected', 'transactions', date '2026-06-29', 'loaded')"
-            )
+            connection.execute(CORRECTED_SNAPSHOT)
+            connection.execute("""
+                insert into raw.loads (load_id, feed, business_date, state) values
+                ('transactions-corrected', 'transactions', date '2026-06-29', 'loaded'),
+                ('account_snapshot-corrected', 'account_snapshot', date '2026-05-31', 'loaded')
+            """)
 
 
 def dump(session: DbtSession) -> dict[str, list[tuple[Any, ...]]]:
