@@ -71,6 +71,12 @@ def test_partial_tiles_stay_until_the_full_one_is_signed(site: Site) -> None:
     assert {"checkpoints/100", "checkpoints/200", "checkpoints/257"} <= names
 
 
+def test_partial_tiles_go_when_the_tree_ends_with_the_full_one(site: Site) -> None:
+    site.grow(100, 156)
+    names = {name for name in site.files() if name.startswith("tile/")}
+    assert names == {"tile/0/000", "tile/1/000.p/1", "tile/entries/000"}
+
+
 def test_a_long_backlog_is_signed_in_steps(site: Site) -> None:
     site.record(25)
     assert site.drain(checkpoint_entries=10).size == 25
@@ -359,6 +365,17 @@ def test_nothing_is_signed_while_the_clock_is_behind(site: Site) -> None:
     assert site.verify().is_sound
 
 
+# L9
+def test_what_a_crash_left_is_not_finished_while_the_clock_is_behind(site: Site) -> None:
+    site.grow(1)
+    site.later(hours=1).grow(1)
+    with site.state.transaction() as connection:
+        connection.execute(log_heads.delete().where(log_heads.c.size == 2))
+    with pytest.raises(RunStoppedError, match="the clock"):
+        site.later(hours=-1).drain()
+    assert site.drain().size == 2
+
+
 # L10
 def test_an_entry_that_no_bundle_takes_stops_before_the_log(site: Site) -> None:
     site.grow(1)
@@ -403,6 +420,7 @@ def test_a_log_key_is_made_once(tmp_path: Path) -> None:
     assert create_log_key(settings, ORIGIN) == verifier
     assert (settings.keys / "ledger.key").stat().st_mode & 0o777 == 0o600
     assert settings.keys.stat().st_mode & 0o777 == 0o700
+    assert settings.home.stat().st_mode & 0o055
     assert settings.ledger_vkey.read_text() == f"{verifier}\n"
     with pytest.raises(ConflictError, match=f"signs for {ORIGIN}, not for other.example/log"):
         create_log_key(settings, "other.example/log")
