@@ -90,10 +90,10 @@ class Loader:
             with self.databases.transaction():
                 store_numbers(self.databases, feed, self.key)
                 if feed.destination == "vault":
-                    self._insert_rows(feed, accepted, now)
+                    self._insert_rows(feed, now)
         with self.databases.transaction():
             if accepted and feed.destination == "warehouse":
-                self._insert_rows(feed, accepted, now)
+                self._insert_rows(feed, now)
             write_loads(self.databases, outcomes, now)
             if stages:
                 store_rejections(self.databases, feed, stages)
@@ -113,12 +113,8 @@ class Loader:
                 numbers,
             )
 
-    def _insert_rows(self, feed: Feed, accepted: list[BatchFile], now: datetime) -> None:
+    def _insert_rows(self, feed: Feed, now: datetime) -> None:
         target = f"{feed.destination}.raw.{identifiers([feed.feed])}"
-        self.databases.run(
-            f"delete from {target} where load_id in (select unnest(?::varchar[]))",
-            [file.receipt.load_id for file in accepted],
-        )
         names = identifiers([*(field.name for field in feed.fields), *LOAD_COLUMNS])
         self.databases.run(
             f"""

@@ -8,9 +8,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from feed_site import DAY, NAMES, Site, age, before, make_file, name_of
+from feed_site import DAY, NAMES, NOW, Site, age, before, make_file, name_of
 
+from ingestion.landing import look, sightings
+from ingestion.store import ContentStore, Copy, Refusal
 from tellerline.errors import UsageError
+from tellerline.state import State
 
 HOSTILE = [
     "transactions 20260309.csv.gz",
@@ -172,14 +175,31 @@ def test_the_same_content_twice_in_one_run(site: Site) -> None:
 
 
 def test_a_changed_file_is_noticed_even_if_its_time_is_put_back(site: Site) -> None:
-    path = site.put("transactions", make_file("transactions", 20))
+    first, second = (make_file("consent_changes", 5, start=start) for start in (0, 4))
+    assert len(first) == len(second)
+    path = site.put("consent_changes", first)
     site.run()
+    with State(site.settings.state) as state, state.transaction() as connection:
+        # As if the first look had been long after the file was written.
+        connection.execute(sightings.update().values(is_settled=1))
     status = path.stat()
-    content = make_file("transactions", 20, start=1)
-    path.write_bytes(content)
+    path.write_bytes(second)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    report = site.run()
-    assert report.feeds["transactions"].is_stopped
+    assert site.run().feeds["consent_changes"].is_stopped
+
+
+def test_a_file_that_changes_while_it_is_read_waits(site: Site) -> None:
+    path = site.put("transactions", b"before")
+    with State(site.settings.state) as state, state.reading() as connection:
+        found = look(site.landing, frozenset(NAMES), NOW, connection)
+    (candidate,) = found.candidates
+    store = ContentStore(site.settings.store)
+    store.open()
+    assert isinstance(store.copy(candidate, 0), Copy)
+    path.write_bytes(b"after!")
+    assert store.copy(candidate, 0) is Refusal.RESTLESS
+    path.unlink()
+    assert store.copy(candidate, 0) is Refusal.UNREADABLE
 
 
 def test_a_quiet_file_without_marker_is_complete_after_a_minute(site: Site) -> None:
