@@ -27,14 +27,14 @@ class KeptBatch:
 
 
 def read_batches(context: Context, run_id: str, stage: Stage) -> list[KeptBatch]:
-    """Return the unsplit batches of a run's stage in the order of their rows."""
+    """Return the batches of a run's stage that count, in the order of their rows."""
     with context.state.reading() as connection:
         found = connection.execute(
             sa.select(batches)
             .where(
                 batches.c.run_id == run_id,
                 batches.c.stage == stage.name,
-                batches.c.state != BatchState.SPLIT,
+                batches.c.state.not_in((BatchState.SPLIT, BatchState.SUPERSEDED)),
             )
             .order_by(batches.c.first_seq)
         ).all()
@@ -123,6 +123,7 @@ class BatchStore:
         ]
         with self._context.state.transaction() as connection:
             self._lease.check(self._context, connection)
+            self._keep_superseded(connection, {str(value["id"]): value["hash"] for value in values})
             connection.execute(
                 batches.update()
                 .where(batches.c.run_id == self._run_id, batches.c.batch_id == sa.bindparam("id"))
@@ -200,6 +201,27 @@ class BatchStore:
                     for row in rows
                 ],
             )
+
+    def _keep_superseded(self, connection: sa.Connection, hashes: dict[str, object]) -> None:
+        """Keep on record bytes that may have left before others take their place."""
+        before = connection.execute(
+            sa.select(batches).where(
+                batches.c.run_id == self._run_id,
+                batches.c.state == BatchState.SENT,
+                batches.c.batch_id.in_(hashes),
+            )
+        ).mappings()
+        kept = [
+            {
+                **row,
+                "batch_id": f"{row['batch_id']}~{row['payload_sha256'][:8]}",
+                "state": BatchState.SUPERSEDED,
+            }
+            for row in before
+            if row["payload_sha256"] not in ("", hashes[row["batch_id"]])
+        ]
+        if kept:
+            connection.execute(batches.insert(), kept)
 
     def _row(self, stage: Stage, place: SeqRange) -> dict[str, object]:
         return {

@@ -17,12 +17,17 @@ class RunState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Where a batch is. `SENT` says that bytes may have left and no answer is recorded."""
+    """Where a batch is.
+
+    `SENT` says that bytes may have left and no answer is recorded; `SUPERSEDED` that others took
+    their place, because consent was withdrawn meanwhile.
+    """
 
     PLANNED = "planned"
     SENT = "sent"
     DONE = "done"
     SPLIT = "split"
+    SUPERSEDED = "superseded"
 
 
 runs = sa.Table(

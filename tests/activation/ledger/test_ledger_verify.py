@@ -152,6 +152,14 @@ def test_when_nothing_vouches_for_a_leaf_both_files_are_named(grown: Site) -> No
     assert {"tile/1/000.p/2", "tile/0/002.p/53", "checkpoint"} <= named
 
 
+def test_a_changed_entry_under_a_missing_tile_is_found(grown: Site) -> None:
+    bundle = grown.ledger / "tile/entries/000"
+    bundle.write_bytes(bundle.read_bytes().replace(b"svc-test", b"svc-pest", 1))
+    (grown.ledger / "tile/1/000.p/2").unlink()
+    named = {finding.subject for finding in verify_ledger(grown.ledger, grown.verifier).findings}
+    assert {"tile/1/000.p/2", "tile/0/000", "checkpoint"} <= named
+
+
 def test_tiles_of_another_log_contradict_the_checkpoint(site: Site, tmp_path: Path) -> None:
     site.grow(5)
     with open_site(tmp_path / "other") as other:

@@ -226,28 +226,45 @@ class Author:
             )
         )
 
-    def mapping(self) -> str:
-        cells = ("a", "b", "c", "a|b", "")
-        rows = [f"{self.key()},{self.random.choice(cells)}" for _ in range(self.number() + 1)]
-        return "\n".join(("k,w", *rows)) + "\n"
+    def mapping(self) -> dict[str, str]:
+        return {key: self.cell() for key in KEYS if self.random.random() < 0.9}
+
+    def cell(self) -> str:
+        return self.random.choice(("a", "b", "c", "a|b", "ab", ""))
 
     def project(self) -> list[str]:
-        """Return the queries of a chain of models with a segment at its end."""
-        names = ["raw.facts"]
-        queries = []
-        for number in range(self.random.randint(2, 5)):
-            queries.append(self.layer(self.random.choice(names[-2:]), self.random.choice(names)))
-            names.append(f"m{number}")
-        where = self.condition("r")
-        last = f"select id as member_id, k as reason from {table(names[-1])} as r where {where}"
-        return [*queries, last]
+        """Return the queries of a chain of models with a segment at its end.
 
-    def change(self, queries: Sequence[str]) -> list[str]:
+        The first one ties a value to a row of the mapping, so that a change of that row shows.
+        """
+        queries = [
+            (
+                f"select r.id, r.k, r.v + coalesce(length(s.w), 7) as v from {table('raw.facts')} as r "
+                f"{self.random.choice(('inner', 'left'))} join {table('mapping')} as s on r.k = s.k"
+            )
+        ]
+        for _ in range(self.random.randint(1, 3)):
+            queries.append(self.layer(*self._upstream(len(queries))))
+        where = self.random.choice((f"r.k = '{self.key()}'", self.condition("r")))
+        last = table(f"m{len(queries) - 1}")
+        return [*queries, f"select id as member_id, v as reason from {last} as r where {where}"]
+
+    def _upstream(self, place: int) -> tuple[str, str]:
+        names = ["raw.facts", *(f"m{number}" for number in range(place))]
+        return names[-1], self.random.choice(names)
+
+    def rewritten(self, queries: Sequence[str]) -> list[str]:
         """Return the queries with one model written anew over the same upstream."""
         place = self.random.randrange(len(queries) - 1)
-        names = ["raw.facts", *(f"m{number}" for number in range(place))]
-        layer = self.layer(self.random.choice(names[-2:]), self.random.choice(names))
+        layer = self.layer(*self._upstream(place))
         return [*queries[:place], layer, *queries[place + 1 :]]
+
+    def remapped(self, mapping: dict[str, str]) -> dict[str, str]:
+        """Return the mapping with one row changed, added or taken away."""
+        key = self.key()
+        if key in mapping and self.random.random() < 0.2:
+            return {other: cell for other, cell in mapping.items() if other != key}
+        return {**mapping, key: self.cell()}
 
     def facts(self) -> list[tuple[str, str | None, int | None]]:
         return [
@@ -276,8 +293,8 @@ class House:
         execute("create or replace table house.raw.facts (id varchar, k varchar, v integer)")
         execute("create or replace table house.core.mapping (k varchar, w varchar)")
         lines = (project.folder / "mapping.csv").read_text().splitlines()[1:]
-        cells = ", ".join("('{}', nullif('{}', ''))".format(*line.split(",")) for line in lines)
-        execute(f"insert into house.core.mapping values {cells}")
+        for line in lines:
+            execute("insert into house.core.mapping values (?, nullif(?, ''))", line.split(","))
         for node in project.manifest["nodes"].values():
             if node["resource_type"] == "model":
                 execute(f"create or replace view {table(node['name'])} as {node['compiled_code']}")
@@ -293,11 +310,12 @@ class House:
         return found
 
 
-def build(folder: Path, queries: Sequence[str], mapping: str) -> Project:
+def build(folder: Path, queries: Sequence[str], mapping: dict[str, str]) -> Project:
     folder.mkdir(exist_ok=True)
     project = Project(folder)
     project.source("facts", COLUMNS)
-    project.seed("mapping", mapping)
+    lines = ["k,w", *(f"{key},{cell}" for key, cell in mapping.items())]
+    project.seed("mapping", "\n".join(lines) + "\n")
     for number, sql in enumerate(queries[:-1]):
         project.model(f"m{number}", sql)
     project.segment(queries[-1])
@@ -316,8 +334,8 @@ def compare(
         before = project.one()
         assert not before.unresolved, queries
         for kind, texts, rows in (
-            ("query", author.change(queries), mapping),
-            ("mapping", queries, author.mapping()),
+            ("query", author.rewritten(queries), mapping),
+            ("mapping", queries, author.remapped(mapping)),
         ):
             after = build(folder / kind, texts, rows)
             is_same = after.one().fingerprint == before.fingerprint
