@@ -16,6 +16,8 @@ from activation.policies.packs import packs_in_force
 # Nine digits are the shortest account numbers in use; card numbers have up to nineteen. The
 # digits after a decimal point are no account number.
 ACCOUNT_LIKE = r"(?:^|[^0-9.]|[^0-9]\.)[0-9](?:[ -]?[0-9]){8,}"
+# What stands in a plan in their place.
+WITHHELD = "[like an account number]"
 
 
 def judge_question(
@@ -34,10 +36,11 @@ def judge_question(
     """
     today = context.clock.now().date()
     row = connection.execute(
-        "select count(*) filter (where regexp_matches(after_attributes, ?)), "
+        "select count(*) filter (where regexp_matches(after_attributes, $1) "
+        "or contains(after_attributes, $2)), "
         "count(*) filter (where coalesce(excluded_reason, '') not in "
         "('no_consent_record', 'consent_withdrawn')) from plan where is_in_audience",
-        [ACCOUNT_LIKE],
+        [ACCOUNT_LIKE, WITHHELD],
     ).fetchone()
     account_like, consented = row or (0, 0)
     attributes, unreviewed = _attribute_facts(question, connection)
@@ -58,6 +61,14 @@ def judge_question(
         today=today,
     )
     return judge(packs_in_force(context.settings.governance, today), facts)
+
+
+def mask_account_numbers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take what looks like an account number out of `plan`: it is refused, and not to be kept."""
+    connection.execute(
+        "update plan set after_attributes = to_json($2) where regexp_matches(after_attributes, $1)",
+        [ACCOUNT_LIKE, WITHHELD],
+    )
 
 
 def _attribute_facts(

@@ -11,7 +11,7 @@ import duckdb
 from activation.context import Context
 from activation.plan.document import DOCUMENT, ROWS, Plan, plan_bytes
 from activation.plan.index import note_plan
-from activation.plan.judging import judge_question
+from activation.plan.judging import judge_question, mask_account_numbers
 from activation.plan.question import Question, ask
 from activation.plan.waterfall import WaterfallInputs, run_waterfall
 from activation.policies.judgement import Judgement
@@ -48,9 +48,10 @@ def make_plan(context: Context, segment_id: str, destination_id: str) -> Plan:
     try:
         with duckdb.connect() as connection:
             load_rows(context, question, connection)
-            rows = _write_rows(connection, staging / ROWS)
             counts = _count(connection)
             judgement = judge_question(context, question, connection, counts)
+            mask_account_numbers(connection)
+            rows = _write_rows(connection, staging / ROWS)
         document = _document(question, counts, rows, judgement)
         document |= {
             "created_at": timestamp(now),
