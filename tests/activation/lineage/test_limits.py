@@ -51,73 +51,102 @@ CASES = {
         False,
     ),
     "groups without it": (
-        (f"select id, v from (select id, min(k) as k, sum(v) as v from {R} group by id) as i "
-        "where k = 'a'"),
+        (
+            f"select id, v from (select id, min(k) as k, sum(v) as v from {R} group by id) as i "
+            "where k = 'a'"
+        ),
         True,
     ),
     "a window within the key": (
-        (f"select id, v from (select id, k, sum(v) over (partition by k) as v from {R}) as i "
-        "where k = 'a'"),
+        (
+            f"select id, v from (select id, k, sum(v) over (partition by k) as v from {R}) as i "
+            "where k = 'a'"
+        ),
         False,
     ),
     "a window over all keys": (
-        (f"select id, v from (select id, k, sum(v) over (partition by id) as v from {R}) as i "
-        "where k = 'a'"),
+        (
+            f"select id, v from (select id, k, sum(v) over (partition by id) as v from {R}) as i "
+            "where k = 'a'"
+        ),
         True,
     ),
     "a rank over all keys": (
-        (f"select id, v from (select * from {R} qualify row_number() over (partition by id "
-        "order by v desc) = 1) as i where k = 'a'"),
+        (
+            f"select id, v from (select * from {R} qualify row_number() over (partition by id "
+            "order by v desc) = 1) as i where k = 'a'"
+        ),
         True,
     ),
     "a window that nobody reads": (
-        (f"select id, v from (select *, sum(v) over (partition by id) as w from {R}) as i "
-        "where k = 'a'"),
+        (
+            f"select id, v from (select *, sum(v) over (partition by id) as w from {R}) as i "
+            "where k = 'a'"
+        ),
         False,
     ),
     "a branch with another literal": (
-        (f"select id, v from (select id, 'a' as k, 1 as v from {PEOPLE} union all "
-        f"select id, 'b', v from {R}) as i where k = 'a'"),
+        (
+            f"select id, v from (select id, 'a' as k, 1 as v from {PEOPLE} union all "
+            f"select id, 'b', v from {R}) as i where k = 'a'"
+        ),
         False,
     ),
     "a branch with the literal": (
-        (f"select id, v from (select id, 'a' as k, v from {R} where r.k = 'b' union all "
-        f"select id, 'b', 1 from {PEOPLE}) as i where k = 'a'"),
+        (
+            f"select id, v from (select id, 'a' as k, v from {R} where r.k = 'b' union all "
+            f"select id, 'b', 1 from {PEOPLE}) as i where k = 'a'"
+        ),
         True,
     ),
     "a branch with other cases": (
-        (f"select id, v from (select id, 'a' as k, 1 as v from {PEOPLE} union all select id, "
-        f"case when v > 5 then 'b' else 'c' end, v from {R}) as i where k = 'a'"),
+        (
+            f"select id, v from (select id, 'a' as k, 1 as v from {PEOPLE} union all select id, "
+            f"case when v > 5 then 'b' else 'c' end, v from {R}) as i where k = 'a'"
+        ),
         False,
     ),
     "a branch with a case among others": (
-        (f"select id, v from (select id, 'c' as k, 1 as v from {PEOPLE} union all select id, "
-        f"case when v > 5 then 'b' else 'a' end, v from {R}) as i where k = 'a'"),
+        (
+            f"select id, v from (select id, 'c' as k, 1 as v from {PEOPLE} union all select id, "
+            f"case when v > 43 then 'b' else 'a' end, v from {R}) as i where k = 'a'"
+        ),
         True,
     ),
     "a branch with another prefix": (
-        (f"select id, v from (select id, 'a' as k, 1 as v from {PEOPLE} union all "
-        f"select id, 'x_' || k, v from {R}) as i where k = 'a'"),
+        (
+            f"select id, v from (select id, 'a' as k, 1 as v from {PEOPLE} union all "
+            f"select id, 'x_' || k, v from {R}) as i where k = 'a'"
+        ),
         False,
     ),
     "a difference": (
-        (f"select id, v from (select id, v, 'a' as k from {PEOPLE}, (select 22 as v) as x except "
-        f"select id, v, 'a' from {R}) as i where k = 'a'"),
+        (
+            f"select id, v from (select id, v, 'a' as k from {PEOPLE}, (select 12 as v) as x "
+            "except "
+            f"select id, v, 'a' from {R}) as i where k = 'a'"
+        ),
         True,
     ),
     "a join on the key": (
-        (f"select r.id, o.v from (select * from {R} where r.k = 'a') as r inner join "
-        f"{table('made')} as o on r.k = o.k"),
+        (
+            f"select r.id, o.v from (select * from {R} where r.k = 'a') as r inner join "
+            f"{table('made')} as o on r.k = o.k"
+        ),
         False,
     ),
     "a left join on the key": (
-        (f"select r.id, o.v from (select * from {R} where r.k = 'a') as r left join "
-        f"{table('made')} as o on r.k = o.k and r.id = o.id"),
+        (
+            f"select r.id, o.v from (select * from {R} where r.k = 'a') as r left join "
+            f"{table('made')} as o on r.k = o.k and r.id = o.id"
+        ),
         False,
     ),
     "a condition of a left join for its right side": (
-        (f"select r.id, o.v from {PEOPLE} left join {table('made')} as o "
-        "on r.id = o.id and o.k = 'a'"),
+        (
+            f"select r.id, o.v from {PEOPLE} left join {table('made')} as o "
+            "on r.id = o.id and o.k = 'a'"
+        ),
         False,
     ),
     "a condition of a left join for its left side": (
@@ -125,23 +154,32 @@ CASES = {
         True,
     ),
     "a full join": (
-        (f"select o.id, o.v from (select * from {R} where r.k = 'x') as r full join "
-        f"{table('made')} as o on r.id = o.id and o.k = 'a'"),
+        (
+            f"select o.id, o.v from (select * from {R} where r.k = 'x') as r full join "
+            f"{table('made')} as o on r.id = o.id and o.k = 'a'"
+        ),
         True,
     ),
     "an anti join": (
-        (f"select r.id, 1 as v from {PEOPLE} anti join (select * from {table('made')} where k = 'b' "
-        "and v < 43) as o on r.id = o.id"),
+        (
+            f"select r.id, 1 as v from {PEOPLE} "
+            f"anti join (select * from {table('made')} where k = 'b' "
+            "and v < 43) as o on r.id = o.id"
+        ),
         True,
     ),
     "existence": (
-        (f"select r.id, 1 as v from {PEOPLE} where exists (select 1 from {table('made')} as o "
-        "where o.id = r.id and o.k = 'a' and o.v > 25)"),
+        (
+            f"select r.id, 1 as v from {PEOPLE} where exists (select 1 from {table('made')} as o "
+            "where o.id = r.id and o.k = 'a' and o.v > 25)"
+        ),
         False,
     ),
     "the existence of another": (
-        (f"select r.id, 1 as v from {PEOPLE} where exists (select 1 from {table('made')} as o "
-        "where o.id = r.id and o.k = 'b' and o.v > 42)"),
+        (
+            f"select r.id, 1 as v from {PEOPLE} where exists (select 1 from {table('made')} as o "
+            "where o.id = r.id and o.k = 'b' and o.v > 42)"
+        ),
         True,
     ),
     "a flag": (
@@ -217,8 +255,11 @@ CASES = {
         True,
     ),
     "a lookup that repeats rows by a list": (
-        (f"select r.id, 1 as v from {PEOPLE} left join (select i.id, unnest(i.w) from (select id, "
-        f"list(k) as w from {table('made')} group by id) as i) as g on r.id = g.id"),
+        (
+            f"select r.id, 1 as v from {PEOPLE} "
+            "left join (select i.id, unnest(i.w) from (select id, "
+            f"list(k) as w from {table('made')} group by id) as i) as g on r.id = g.id"
+        ),
         True,
     ),
     "a total beside": (
@@ -226,8 +267,11 @@ CASES = {
         True,
     ),
     "a total beside that nobody reads": (
-        (f"select r.id, 1 as v from {PEOPLE} cross join (select sum(v) as v from {table('made')}) "
-        "as t"),
+        (
+            f"select r.id, 1 as v from {PEOPLE} "
+            f"cross join (select sum(v) as v from {table('made')}) "
+            "as t"
+        ),
         False,
     ),
     "rows beside that nobody reads": (

@@ -239,7 +239,8 @@ class Author:
         """
         queries = [
             (
-                f"select r.id, r.k, r.v + coalesce(length(s.w), 7) as v from {table('raw.facts')} as r "
+                "select r.id, r.k, r.v + coalesce(length(s.w), 7) as v "
+                f"from {table('raw.facts')} as r "
                 f"{self.random.choice(('inner', 'left'))} join {table('mapping')} as s on r.k = s.k"
             )
         ]
