@@ -33,7 +33,7 @@ from ingestion.duplicates import (
 from ingestion.loading import Loader
 from ingestion.receipts import DUPLICATE as DUPLICATE_FILE
 from ingestion.receipts import LOADED, QUARANTINED, STOPPED, Counts, Outcome, Receipt, settle
-from ingestion.report import FeedReport
+from ingestion.report import FeedReport, Notes
 from ingestion.shapes import find_new_keys, refuse_ambiguous_keys
 from ingestion.staging import Stage
 from ingestion.store import ContentStore
@@ -59,7 +59,7 @@ class FeedRun:
         known: Every receipt of the feed, by load id.
         released: Load ids that pass the guards against other files.
         report: Filled on the way.
-        warnings: Filled on the way.
+        notes: Filled on the way.
         errors: Filled on the way.
     """
 
@@ -72,7 +72,7 @@ class FeedRun:
     known: dict[str, Receipt]
     released: frozenset[str]
     report: FeedReport = field(default_factory=FeedReport)
-    warnings: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
     errors: list[str] = field(default_factory=list)
 
     def load(self, pending: list[Receipt], progress: Callable[[int, int], None]) -> None:
@@ -158,12 +158,7 @@ class FeedRun:
         stages = fill_stage(databases, self.feed, files) if files else []
         if stages and self.feed.file.format == "ndjson":
             refuse_ambiguous_keys(databases, self.feed, stages[0])
-            for number, keys in find_new_keys(databases, self.feed).items():
-                file = next(file for file in files if file.number == number)
-                named = ", ".join(key for key in keys if key) or f"{len(keys)} unnamed"
-                self.warnings.append(
-                    f"{file.receipt.file_name}: has keys that the contract does not know: {named}."
-                )
+            self.notes.note_new_fields(find_new_keys(databases, self.feed))
         return stages
 
     def _judge(
@@ -232,9 +227,10 @@ class FeedRun:
 
     def _tell(self, file: BatchFile, verdict: Verdict) -> None:
         name = file.receipt.file_name
-        if verdict.warning:
-            self.warnings.append(f"{name}: {verdict.warning}")
-        if verdict.outcome.state == STOPPED:
+        if verdict.is_loaded:
+            self.notes.note_loaded(verdict.outcome.counts, is_unsummed=verdict.is_unsummed)
+            self.notes.note_new_fields(file.outline.new_columns)
+        elif verdict.outcome.state == STOPPED:
             self.report.is_stopped = True
             self.errors.append(stopped_text(self.feed.feed, name, verdict.problem))
         elif verdict.outcome.state == WAITING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from ingestion.feed_run import FeedRun, stopped_text
 from ingestion.keys import MemberKey, member_key
 from ingestion.landing import Found, look
 from ingestion.loading import Loader, write_loads
-from ingestion.receipts import LOADED, Counts, Receipt, read_receipts
+from ingestion.receipts import DUPLICATE, LOADED, Counts, Receipt, read_receipts
 from ingestion.receiving import Arrivals, Receiver
 from ingestion.reconciling import Standing, choose_receipts, take_stock
 from ingestion.report import FeedReport, IngestReport
@@ -133,7 +134,7 @@ class _Run:
             listed = self._receipts(state)
             chosen = choose_receipts(release, listed, "release")
             dropped = choose_receipts(discard, listed, "discard")
-            self._receive(state)
+            arrivals = self._receive(state)
             with open_databases(self.settings, wait_seconds) as databases:
                 faults = prepare_tables(databases, self.contracts.feeds)
                 self.report.errors += [str(fault) for fault in faults.values()]
@@ -148,12 +149,15 @@ class _Run:
                     if feed is not None and name not in faults:
                         self._load_feed(state, databases, feed, standing)
                 self._sum_up(databases)
+        for receipt in arrivals.repeated:
+            if receipt.feed in self.report.feeds:
+                self.report.feeds[receipt.feed].count_file(DUPLICATE)
 
     def _receipts(self, state: State) -> dict[str, list[Receipt]]:
         names = [*self.contracts.feeds, UNKNOWN_FEED]
         return {name: read_receipts(state, name) for name in names}
 
-    def _receive(self, state: State) -> None:
+    def _receive(self, state: State) -> Arrivals:
         feeds = self.contracts.feeds
         with state.reading() as connection:
             found = look(self.landing, frozenset(feeds), self.clock.now(), connection)
@@ -166,15 +170,14 @@ class _Run:
             takes_unknown=not self.contracts.faults,
             run_id=self.report.run_id,
         )
-        total = len(found.candidates)
-        arrivals = receiver.receive(found)
-        self.progress("landing", total, total)
+        arrivals = receiver.receive(found, partial(self.progress, "landing"))
         self._tell_arrivals(found, arrivals)
+        return arrivals
 
     def _tell_arrivals(self, found: Found, arrivals: Arrivals) -> None:
         report = self.report
         report.unchanged, report.incomplete = found.unchanged, found.waiting
-        report.repeated = arrivals.repeated
+        report.repeated = len(arrivals.repeated)
         for receipt in arrivals.refused:
             report.errors.append(
                 f"{receipt.file_name}: is quarantined on arrival ({receipt.outcome.reason})."
@@ -226,7 +229,7 @@ class _Run:
         except TellerlineError as error:
             self.report.errors.append(f"{feed.feed}: {error}")
         _describe_days(run.report, feed, run.known, self.clock.now())
-        self.report.warnings += run.warnings
+        self.report.warnings += run.notes.texts(feed.feed)
         self.report.errors += run.errors
         if run.report.is_late:
             latest = run.report.latest_business_date

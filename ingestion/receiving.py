@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -37,14 +37,14 @@ class Arrivals:
     Args:
         received: How many files have a new receipt.
         refused: Receipts quarantined on arrival, for their name or folder.
-        repeated: How many files came again with the same name and content.
+        repeated: Receipts of files that came again with the same name and content.
         unreadable: Names of entries that are no plain files, or could not be read.
         restless: Names of files that changed while being read; they are tried again next time.
     """
 
     received: int = 0
     refused: list[Receipt] = field(default_factory=list)
-    repeated: int = 0
+    repeated: list[Receipt] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     restless: list[str] = field(default_factory=list)
 
@@ -72,8 +72,13 @@ class Receiver:
     takes_unknown: bool
     run_id: str
 
-    def receive(self, found: Found) -> Arrivals:
-        """Take in what was found, group by group."""
+    def receive(self, found: Found, progress: Callable[[int, int], None]) -> Arrivals:
+        """Take in what was found, group by group.
+
+        Args:
+            found: What a look at the landing gave.
+            progress: Told how many files are done, of how many.
+        """
         arrivals = Arrivals()
         self.store.open()
         if found.gone:
@@ -86,6 +91,7 @@ class Receiver:
         ]
         for start in range(0, len(taken), GROUP_FILES):
             self._receive_group(taken[start : start + GROUP_FILES], arrivals)
+            progress(min(start + GROUP_FILES, len(taken)), len(taken))
         return arrivals
 
     def _receive_group(self, candidates: Sequence[Candidate], arrivals: Arrivals) -> None:
@@ -146,7 +152,7 @@ class Receiver:
             )
         arrivals.received += len(fresh) - len(refused)
         arrivals.refused += refused
-        arrivals.repeated += len(repeated)
+        arrivals.repeated += repeated
 
     def _address(self, copy: Copy) -> tuple[Receipt, str]:
         """Return the receipt of a copy, and why it is quarantined on arrival, if it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,6 +35,44 @@ class FeedReport:
         """Add files that ended in `state`."""
         if number:
             self.files[state] = self.files.get(state, 0) + number
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a person should know of the files of a feed that were loaded."""
+
+    rejected: int = 0
+    files_with_rejected: int = 0
+    files_unsummed: int = 0
+    new_fields: dict[str, None] = field(default_factory=dict)
+
+    def note_loaded(self, counts: Counts, *, is_unsummed: bool) -> None:
+        """Note one loaded file: its rejected rows, and whether its total could be checked."""
+        self.rejected += counts.rejected
+        self.files_with_rejected += counts.rejected > 0
+        self.files_unsummed += is_unsummed
+
+    def note_new_fields(self, names: Iterable[str]) -> None:
+        """Note columns or keys that the contract does not know; empty for a name not to show."""
+        self.new_fields.update(dict.fromkeys(names))
+
+    def texts(self, feed: str) -> list[str]:
+        """Return the notes as sentences about `feed`."""
+        texts = []
+        if self.rejected:
+            texts.append(
+                f"{feed}: {self.rejected} rows of {self.files_with_rejected} files are rejected; "
+                "raw.rejections says why."
+            )
+        if self.files_unsummed:
+            texts.append(
+                f"{feed}: the amount total of {self.files_unsummed} files could not be checked, "
+                "because a row's amount cannot be read; their row counts are right."
+            )
+        if self.new_fields:
+            named = [name or "a name not shown" for name in self.new_fields]
+            texts.append(f"{feed}: has fields that its contract does not know: {', '.join(named)}.")
+        return texts
 
 
 @dataclass(slots=True)

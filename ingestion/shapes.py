@@ -51,28 +51,18 @@ def refuse_ambiguous_keys(databases: Databases, feed: Feed, stage: Stage) -> Non
     )
 
 
-def find_new_keys(databases: Databases, feed: Feed) -> dict[int, tuple[str, ...]]:
-    """Return the keys that the contract does not know, by the number of the file they appear in.
+def find_new_keys(databases: Databases, feed: Feed) -> tuple[str, ...]:
+    """Return the keys that the contract does not know.
 
-    A key whose name is not safe to show is given as empty text. At most the commonest shapes are
-    looked at: this is a hint for whoever keeps the contract, not a control.
+    A key whose name is not safe to show is given as empty text. Only some shapes are looked at:
+    this is a hint for whoever keeps the contract, not a control.
     """
     known = {json_path(field.origin) for field in feed.delivered} | set(json_parents(feed))
-    rows = databases.run(
-        f"""
-        select "_f", first("_keys")
-        from "stage"
-        inner join "shapes" using ("_shape")
-        group by "_f", "_shape"
-        order by count(*) desc
-        limit {_SHAPES_LOOKED_AT}
-        """
-    )
-    found: dict[int, dict[str, None]] = {}
-    for number, lists in rows:
+    rows = databases.run(f'select "_keys" from "shapes" limit {_SHAPES_LOOKED_AT}')
+    found: dict[str, None] = {}
+    for (lists,) in rows:
         for parent, keys in zip(json_parents(feed), lists or (), strict=False):
             for key in keys or ():
                 if f'{parent}."{key}"' not in known:
-                    shown = key if _SAFE_KEY.fullmatch(key) else ""
-                    found.setdefault(number, {})[shown] = None
-    return {number: tuple(keys) for number, keys in found.items()}
+                    found[key if _SAFE_KEY.fullmatch(key) else ""] = None
+    return tuple(found)

@@ -36,12 +36,13 @@ class Verdict:
     Args:
         outcome: State, reason and rows; state `waiting` when the file is not touched.
         problem: What is wrong; empty when nothing is.
-        warning: What a person should know although the file is loaded.
+        is_unsummed: Whether the trailer's total could not be checked, because a row's amount
+            cannot be read.
     """
 
     outcome: Outcome
     problem: str = ""
-    warning: str = ""
+    is_unsummed: bool = False
 
     @property
     def is_loaded(self) -> bool:
@@ -95,11 +96,9 @@ def _judge(feed: Feed, file: BatchFile, tally: FileTally | None, twins: Twins) -
         return _refuse(STOPPED, file.stop_reason, rows, problem)
     if file.outline.reason or tally is None:
         return _refuse(QUARANTINED, file.outline.reason, rows, file.outline.problem)
-    warning = _new_columns(file.outline.new_columns)
     stated = file.outline.amount_total
-    if stated is not None and tally.unsummed:
-        warning += f" Its amount total is unchecked: {tally.unsummed} rows have no readable amount."
-    elif stated is not None and stated != tally.amount_total:
+    is_unsummed = stated is not None and tally.unsummed > 0
+    if stated is not None and not is_unsummed and stated != tally.amount_total:
         problem = "states another amount total in its trailer than its rows add up to."
         return _refuse(QUARANTINED, reasons.TRAILER_AMOUNT_TOTAL, rows, problem)
     rejected = tally.rejected + twins.conflicts
@@ -111,9 +110,7 @@ def _judge(feed: Feed, file: BatchFile, tally: FileTally | None, twins: Twins) -
         return _refuse(QUARANTINED, reasons.REJECTED_RATIO, rows, problem)
     loaded = tally.read - rejected - twins.duplicates
     counts = Counts(tally.read, loaded, rejected, twins.duplicates)
-    if rejected:
-        warning += f" {rejected} of {tally.read} rows are rejected; see raw.rejections."
-    return Verdict(Outcome(LOADED, "", counts), warning=warning.strip())
+    return Verdict(Outcome(LOADED, "", counts), is_unsummed=is_unsummed)
 
 
 def _hold_against(
@@ -143,11 +140,3 @@ def _exactly(ratio: float) -> Fraction:
 
 def _refuse(state: str, reason: str, rows: int, problem: str) -> Verdict:
     return Verdict(Outcome(state, reason, Counts(read=rows, rejected=rows)), problem)
-
-
-def _new_columns(columns: tuple[str, ...]) -> str:
-    if not columns:
-        return ""
-    named = [name for name in columns if name]
-    what = f"{len(columns)} columns that the contract does not know"
-    return f"{what}: {', '.join(named)}." if named else f"{what}."

@@ -19,7 +19,7 @@ import duckdb
 
 from ingestion.keys import MemberKey
 from ingestion.sql import identifier, literal
-from ingestion.workspace import RETRY_SECONDS, scratch_folder
+from ingestion.workspace import RETRY_SECONDS
 from tellerline.durable import make_folder
 from tellerline.errors import (
     ConfigurationError,
@@ -93,7 +93,7 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
             "Set TELLERLINE_HOME to another folder.",
         )
     make_folder(settings.home)
-    spill = scratch_folder(settings) / "spill"
+    spill = settings.home / "scratch" / "spill"
     connection = duckdb.connect(
         config={
             "storage_compatibility_version": STORAGE_VERSION,
@@ -108,10 +108,15 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
         deadline = time.monotonic() + wait_seconds
         for name, path in (("warehouse", settings.warehouse), ("vault", settings.vault)):
             _attach(connection, name, path, deadline)
-        yield Databases(connection)
+        # Whoever has the databases has the spill folder; what a killed process left is removed.
+        shutil.rmtree(spill, ignore_errors=True)
+        make_folder(spill, mode=0o700)
+        try:
+            yield Databases(connection)
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
     finally:
         connection.close()
-        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, name: str, path: Path, deadline: float) -> None:

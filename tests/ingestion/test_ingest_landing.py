@@ -142,6 +142,7 @@ def test_the_same_files_in_another_landing_load_nothing_twice(site: Site, tmp_pa
         other.put(feed, make_file(feed, 20))
     report = site.run(landing=other.landing)
     assert report.repeated == len(NAMES)
+    assert {str(counts.files) for counts in report.feeds.values()} == {"{'duplicate': 1}"}
     assert report.exit_code == 0
     assert {feed: site.rows(feed) for feed in NAMES} == rows
     assert site.ledger_types().count("file.duplicate") == len(NAMES)
