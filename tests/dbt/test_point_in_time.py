@@ -132,6 +132,8 @@ def story(
 ) -> dict[str, dict[str, list[tuple[Any, ...]]]]:
     """The states of one home as files arrive in and out of order."""
     home = DbtSession(tmp_path_factory.mktemp("point_in_time"), built.parsed)
+    if home.parsed is None:
+        home.parse()
     raw = Raw(built, home)
     states = {}
     # Nothing ingested builds, and a table of an older contract gains its columns.
