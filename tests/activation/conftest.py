@@ -6,12 +6,14 @@ import gc
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.destinations.process import SandboxProcess, running_sandbox
+from tests.activation.driver import Driver, running_driver
 from tests.activation.installation import Installation, TickingClock, make_installation
 from tests.activation.proxy import Proxy, proxy_to
 
@@ -36,6 +38,12 @@ def sandbox(shared_sandbox: SandboxProcess) -> SandboxProcess:
     return shared_sandbox
 
 
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Driver]:
+    with running_driver() as running:
+        yield running
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder in memory where there is one, because each write is forced to disk."""
@@ -47,6 +55,13 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def installation(sandbox: SandboxProcess, home: Path) -> Iterator[Installation]:
+    with prepared(home, sandbox) as made:
+        yield made
+
+
+@contextmanager
+def prepared(home: Path, sandbox: SandboxProcess) -> Iterator[Installation]:
+    """Make an installation in a folder that knows where the sandbox is."""
     environment = {
         "TELLERLINE_HUBSPOT_TOKEN": sandbox.token,
         "TELLERLINE_HUBSPOT_BASE_URL": sandbox.base_url,

@@ -1,4 +1,4 @@
-"""Runs deliveries in processes that can be killed at an exact point of their life.
+"""Runs deliveries in processes that can be killed at an exact point of their life, and commands.
 
 `python -m tests.activation.driver` loads everything once, reads one job a line, and forks a child
 for each. A child counts what it does that the world could notice (files it opens for writing,
@@ -8,12 +8,14 @@ programs) and kills itself at the event of a given number.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import time_machine
 
 from activation.context import Context
 from activation.delivery.run import apply_plan
@@ -36,6 +39,7 @@ FILE_EVENTS = frozenset({"os.rename", "os.mkdir", "os.remove", "os.truncate"})
 OTHER_EVENTS = frozenset({"http.client.send", "socket.connect", "subprocess.Popen", "fcntl.flock"})
 READS = ("SELECT", "PRAGMA", "BEGIN", "select")
 MOMENT_AFTER = 0.03
+CRASHED = 70
 MINUTE = timedelta(minutes=1)
 
 
@@ -107,25 +111,73 @@ def apply(job: dict[str, Any]) -> dict[str, Any]:
     return {"summary": summary.to_document(), "events": life.events}
 
 
+def command(job: dict[str, Any]) -> int:
+    """Run `tellerline` in this process, its output in files, at a given time; return its code."""
+    os.chdir(job["folder"])
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(job[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    sys.argv = ["tellerline", *job["arguments"]]
+    time_machine.travel(datetime.fromisoformat(job["at"]), tick=True).start()
+    try:
+        importlib.import_module("activation.cli").main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def run(job: dict[str, Any], writer: int) -> int:
+    """Do one job in this process and return its exit code."""
+    if "arguments" in job:
+        return command(job)
+    with os.fdopen(writer, "w") as pipe:
+        json.dump(apply(job), pipe)
+    return 0
+
+
 def main() -> None:
     """Fork a child for each job; answer with how it ended and what it said."""
     for line in sys.stdin:
         job = json.loads(line)
+        if "arguments" in job:
+            # Once, and here: every child has it then.
+            importlib.import_module("activation.cli")
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.close(reader)
-            with os.fdopen(writer, "w") as pipe:
-                json.dump(apply(job), pipe)
-            os._exit(0)
+            code = CRASHED
+            try:
+                os.close(reader)
+                code = run(job, writer)
+            except BaseException:  # noqa: BLE001 - as the interpreter would
+                traceback.print_exc()
+            finally:
+                os._exit(code)
         os.close(writer)
         with os.fdopen(reader) as pipe:
             said = pipe.read()
         _, status = os.waitpid(child, 0)
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        answer = {"killed": killed, **(json.loads(said) if said and not killed else {})}
+        answer = {"killed": killed, "code": os.waitstatus_to_exitcode(status)}
+        answer |= json.loads(said) if said and not killed else {}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
 
 
 @dataclass
@@ -151,13 +203,45 @@ class Driver:
             "plan": plan_id,
             "project": str(settings.project),
         }
+        # The child's clock goes on by some thousand ticks.
+        clock.at += MINUTE
+        return self._ask(job)
+
+    def tellerline(
+        self, installation: Installation, folder: Path, *arguments: str, **environment: str
+    ) -> Ended:
+        """Run a command in a folder of its own, in the installation's environment."""
+        settings, clock = installation.settings, installation.clock
+        assert isinstance(clock, TickingClock)
+        out, err = folder / ".out", folder / ".err"
+        job = {
+            "arguments": arguments,
+            "at": clock.now().isoformat(),
+            "environment": {
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder),
+                "COLUMNS": "200",
+                "TELLERLINE_PROJECT": str(settings.project),
+                "TELLERLINE_HOME": str(settings.home),
+                "TELLERLINE_GOVERNANCE": str(settings.governance),
+                "TELLERLINE_LANDING": str(settings.landing),
+                **settings.environment,
+                **environment,
+            },
+            "err": str(err),
+            "folder": str(folder),
+            "out": str(out),
+        }
+        clock.at += MINUTE
+        answer = self._ask(job)
+        return Ended(answer["code"], out.read_text("utf-8"), err.read_text("utf-8"))
+
+    def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        # The child's clock went on by some thousand ticks.
-        clock.at += MINUTE
         return answer
 
 

@@ -7,7 +7,6 @@ that sends them dies at another point of its life; whoever comes next goes on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from activation.delivery.replay import replay_run
 from activation.plan.document import Plan
 from sandbox.destinations.process import SandboxProcess
-from tests.activation.driver import Driver, running_driver
+from tests.activation.driver import Driver
 from tests.activation.installation import (
     Installation,
     append_consents,
@@ -37,12 +36,6 @@ from tests.activation.observations import (
 )
 
 PEOPLE = 600
-
-
-@pytest.fixture(scope="session")
-def driver() -> Iterator[Driver]:
-    with running_driver() as running:
-        yield running
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ VALUES = (
     f"select r.id, r.k, r.v * 10 + length(s.w) as v from {table('raw.facts')} as r "
     f"inner join {table('mapping')} as s on r.k = s.k"
 )
+FACTS_TABLE = table("raw.facts")
 R = f"{table('made')} as r"
 PEOPLE = f"(select distinct f.id from {table('raw.facts')} as f) as r"
 
@@ -128,6 +129,20 @@ CASES = {
         ),
         True,
     ),
+    "the first rows of a union": (
+        (
+            f"select id, v from (select id, k, v from {R} union all select id, 'b', 1 from {PEOPLE} "
+            "order by v desc, id limit 6) as i where k = 'a'"
+        ),
+        True,
+    ),
+    "equal rows of a union": (
+        (
+            f"select id, 1 as v from (select id, v > 33 as w from {R} "
+            f"union select id, v > 33 from {R}) as i"
+        ),
+        True,
+    ),
     "a join on the key": (
         (
             f"select r.id, o.v from (select * from {R} where r.k = 'a') as r inner join "
@@ -150,7 +165,10 @@ CASES = {
         False,
     ),
     "a condition of a left join for its left side": (
-        f"select r.id, r.v from {R} left join {table('made')} as o on r.id = o.id and r.k = 'a'",
+        (
+            f"select r.id, r.v from {R} left join (select f.id, max(f.v) as w from {FACTS_TABLE} as f "
+            "group by f.id) as o on r.id = o.id and r.k = 'a' where coalesce(o.w, 0) < 99"
+        ),
         True,
     ),
     "a full join": (
@@ -259,6 +277,14 @@ CASES = {
             f"select r.id, 1 as v from {PEOPLE} "
             "left join (select i.id, unnest(i.w) from (select id, "
             f"list(k) as w from {table('made')} group by id) as i) as g on r.id = g.id"
+        ),
+        True,
+    ),
+    "a lookup by groups that a left join splits": (
+        (
+            f"select f.id, 1 as v from {FACTS_TABLE} as f left join (select l.k, o.k as o from "
+            f"{table('made')} as l left join {table('made')} as o on l.k = o.k and l.v > 40 "
+            "group by l.k, o.k) as g on f.k = g.k"
         ),
         True,
     ),

@@ -26,7 +26,7 @@ CONDITIONAL = (
     "coalesce(max(case when k = '{}' then v end), 0)",
 )
 FILLINGS = ("coalesce(g.w, 0)", "coalesce(g.w, 1)", "g.w", "coalesce(g.w, r.v)")
-CASES = 150
+CASES = 100
 
 
 class Author:

@@ -1,0 +1,295 @@
+"""The command `tellerline`, run as a process of its own from a folder with a space in its name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from activation.cli.app import app
+from sandbox.destinations.process import SandboxProcess
+from tests.activation.conftest import prepared
+from tests.activation.driver import Driver, Ended
+from tests.activation.installation import (
+    CHECKER,
+    MAKER,
+    SEGMENT,
+    Installation,
+    grant_all,
+    member,
+    publish,
+    withdraw,
+)
+from tests.activation.observations import held_at, listed
+
+PAIR = ("--segment", SEGMENT, "--destination", "hubspot")
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def spacious(sandbox: SandboxProcess, home: Path) -> Iterator[Installation]:
+    """An installation whose every path has a space."""
+    with prepared(home / "a bank & its state", sandbox) as made:
+        yield made
+
+
+@pytest.fixture
+def run(spacious: Installation, driver: Driver, home: Path) -> Run:
+    folder = home / "some where"
+    folder.mkdir()
+
+    def command(*arguments: str, **environment: str) -> Ended:
+        ended = driver.tellerline(spacious, folder, *arguments, **environment)
+        assert "Traceback" not in ended.err + ended.out, ended.err
+        return ended
+
+    return command
+
+
+@pytest.fixture
+def published(spacious: Installation) -> Installation:
+    publish(spacious, 12)
+    grant_all(spacious, 12)
+    return spacious
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Return every command by its words."""
+    group = typer.main.get_command(app)
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        found += [(name, inner) for inner in below] if below else [(name,)]
+    return found
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert re.search(rf"Example: .*tellerline {' '.join(words)}", result.output)
+
+
+def test_what_there_is_to_do_is_listed() -> None:
+    result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
+    assert "3 refused by policy" in result.output
+    for name, *_ in commands():
+        assert name in result.output
+
+
+def key(installation: Installation, person: str) -> str:
+    return str(installation.keys[person])
+
+
+def test_the_whole_way_on_the_command_line(
+    published: Installation, run: Run, sandbox: SandboxProcess, home: Path
+) -> None:
+    assert run("init").code == 0
+    shown = run("catalog", "--json").json()
+    assert [row["destination"] for row in shown["segments"]] == ["hubspot", "mailhouse"]
+    made = run("plan", *PAIR, "--json").json()
+    assert made["counts"]["add"] == 12
+    text = run("plan", *PAIR)
+    assert (text.code, "tellerline request" in text.out) == (0, True)
+
+    asked = run("request", made["plan_id"], "--key", key(published, MAKER), "--json").json()
+    own = run("approve", asked["request_id"], "--key", key(published, MAKER))
+    assert (own.code, "cannot approve it too" in own.err) == (3, True)
+    early = run("apply", made["plan_id"])
+    assert (early.code, "still needs marketing_approver" in early.err) == (3, True)
+    assert run("approve", asked["request_id"], "--key", key(published, CHECKER)).code == 0
+
+    applied = run("apply", made["plan_id"], "--json")
+    assert (applied.code, applied.json()[0]["confirmed"], applied.err) == (0, 12, "")
+    assert len(listed(sandbox)) == 12
+    assert run("apply", made["plan_id"], "--json").json() == applied.json()
+
+    assert run("sync", *PAIR, "--json").json()[0]["unchanged"] == 12
+    assert run("reconcile", "--json").json()[0]["agrees"]
+    story = run("trace", "--member", member(3), "--json").json()
+    run_id = applied.json()[0]["run_id"]
+    (chapter,) = [found for found in story["story"] if found["run"] == run_id]
+    assert chapter["delivery"]["ledger"]["verified"]
+    assert run("trace", "--member", member(3)).code == 0
+    again = run("reproduce", run_id, "--json", "--output", str(home / "pay loads")).json()
+    assert again == {"batches": 2, "different": 0, "run": run_id}
+    assert len(list((home / "pay loads").iterdir())) == 2
+    assert run("audit", "verify", "--json").json()["verified"] is True
+    export = home / "for the auditor"
+    assert run("audit", "export", str(export)).code == 0
+    copied = ("--ledger", str(export / "ledger"), "--vkey", str(export / "ledger.vkey"))
+    assert run("audit", "verify", *copied).code == 1
+    assert run("audit", "export", str(home / "with records"), "--records").code == 0
+    whole = home / "with records"
+    copied = ("--ledger", str(whole / "ledger"), "--vkey", str(whole / "ledger.vkey"))
+    assert run("audit", "verify", *copied).code == 0
+
+    assert run("halt", "lunch").code == 0
+    halted = run("apply", run("plan", *PAIR, "--json").json()["plan_id"])
+    assert (halted.code, "is halted" in halted.err) == (3, True)
+    assert run("resume", "lunch is over").code == 0
+    gone = run("forget", "--member", member(3), "--request", "DSR-1", "--json")
+    assert (gone.code, gone.json()["complete"]) == (0, True)
+    assert member(3) not in held_at(sandbox, "hubspot")
+    shown = run("catalog")
+    assert (shown.code, run_id in shown.out) == (0, True)
+
+
+def test_an_envelope_on_the_command_line(
+    published: Installation, run: Run, sandbox: SandboxProcess
+) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    options = ("--key", key(published, MAKER), "--envelope", "10-20/50", "--days", "30")
+    asked = run("request", made["plan_id"], *options, "--json").json()
+    assert asked["envelope"] == {
+        "maximum_change_percent": 50, "maximum_members": 20, "minimum_members": 10,
+    }  # fmt: skip
+    assert run("reject", asked["request_id"][:20], "--key", key(published, CHECKER),
+               "--reason", "too wide").code == 0  # fmt: skip
+    assert run("revoke", asked["request_id"], "--key", key(published, MAKER),
+               "--reason", "on second thought").code == 0  # fmt: skip
+
+
+USAGE: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "no such command": (("sned",), 2, "No such command"),
+    "option missing": (("plan", "--segment", SEGMENT), 2, "Missing option"),
+    "no such option": (("catalog", "--jsn"), 2, "No such option"),
+    "no plan": (("apply", "zzz"), 2, "is no hash or start of one"),
+    "unknown plan": (("apply", "0" * 16), 2, "is unknown"),
+    "unknown segment": (("plan", "-s", "nobody", "-d", "hubspot"), 1, "is not in publication"),
+    "unknown destination": (("plan", "-s", SEGMENT, "-d", "x"), 1, "is not in the register"),
+    "days": (("request", "0" * 16, "--key", "k", "--days", "0"), 2, "--days"),
+    "many days": (("request", "0" * 16, "--key", "k", "--days", "9" * 20), 2, "--days"),
+    "unknown request": (("approve", "01X", "--key", "k"), 2, "fits 0 requests"),
+    "not halted": (("resume", "why"), 2, "is not halted"),
+    "unknown run": (("reproduce", "01X"), 2, "is unknown"),
+    "no run": (("abandon", "0" * 16, "--reason", "x"), 2, "is unknown"),
+    "request id": (("forget", "-m", "0" * 64, "--request", "a b"), 2, "the request id"),
+    "no ledger there": (("audit", "verify", "--ledger", "/nowhere"), 1, "checkpoint"),
+    "no key there": (("audit", "verify", "--vkey", "/nowhere"), 1, "No such file"),
+    "no key": (("audit", "verify", "--vkey", "/etc/hostname"), 1, "verifier key"),
+    "export over": (("audit", "export", "/etc"), 2, "exists already"),
+    "export nowhere": (("audit", "export", "/proc/nowhere"), 1, "No such file"),
+    "reproduce into a file": (("reproduce", "01X", "--output", "/etc/hostname"), 2, "is unknown"),
+}
+
+
+def test_bad_input_is_one_sentence_and_a_code(published: Installation, run: Run) -> None:
+    for case, (arguments, code, problem) in USAGE.items():
+        ended = run(*arguments)
+        assert ended.code == code, case
+        assert problem in ended.err, case
+        assert "Usage:" in ended.err or len(ended.err.strip().splitlines()) == 1, case
+
+
+def test_an_envelope_of_another_form_is_wrong_usage(published: Installation, run: Run) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    for text in ("x", "10-20", "20-10/5", "10-20/500", "-1-5/5", "10/5"):
+        options = ("--key", key(published, MAKER), f"--envelope={text}")
+        ended = run("request", made["plan_id"], *options)
+        assert (ended.code, "is not MINIMUM-MAXIMUM/PERCENT" in ended.err) == (2, True), text
+
+
+def test_a_key_that_is_none_is_named(published: Installation, run: Run) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    ended = run("request", made["plan_id"], "--key", "no such key")
+    assert (ended.code, "key no such key: could not sign" in ended.err) == (1, True)
+
+
+def test_refused_by_policy_is_three(published: Installation, run: Run) -> None:
+    published.facts["expires_on"] = "2026-11-01"
+    publish(published, 12)
+    made = run("plan", *PAIR, "--json")
+    assert (made.code, made.json()["refusals"][0]["rule"]) == (0, "OPS-2")
+    assert "Refused by OPS-2" in run("plan", *PAIR).out
+    asked = run("request", made.json()["plan_id"], "--key", key(published, MAKER))
+    assert (asked.code, "is refused by OPS-2" in asked.err) == (3, True)
+    assert run("sync", *PAIR).code == 3
+
+
+def test_partly_delivered_is_four(
+    published: Installation, run: Run, sandbox: SandboxProcess
+) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    asked = run("request", made["plan_id"], "--key", key(published, MAKER), "--json").json()
+    run("approve", asked["request_id"], "--key", key(published, CHECKER))
+    sandbox.set_faults({"effect": "partial_reject", "path": "upsert", "first": 2})
+    ended = run("apply", made["plan_id"], "--json")
+    assert (ended.code, ended.json()[0]["rejected"]) == (4, 2)
+    assert "left 2 changes refused" in ended.err
+    withdraw(published, [1])
+    sandbox.clear_faults()
+    sandbox.set_faults({"effect": "http_503", "path": "batch"})
+    failed = run("sync", *PAIR)
+    assert failed.code in {1, 3}
+    assert len(failed.err.strip().splitlines()) == 1
+
+
+def test_destinations_that_differ_are_one(
+    published: Installation, run: Run, sandbox: SandboxProcess
+) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    asked = run("request", made["plan_id"], "--key", key(published, MAKER), "--json").json()
+    run("approve", asked["request_id"], "--key", key(published, CHECKER))
+    sandbox.set_faults({"effect": "silently_drop_rows", "path": "memberships/add", "first": 1})
+    assert run("apply", made["plan_id"]).code == 4
+    ended = run("reconcile", "--json")
+    assert (ended.code, ended.json()[0]["missing"]) == (1, 1)
+
+
+BROKEN = (
+    ("roles.yml", "people: {a: {name: A, team: b, roles: [], boss: yes}}", "people.a.boss"),
+    ("destinations.yml", "destinations: {hubspot: 5}", "destinations.hubspot"),
+    ("destinations.yml", "a: 1\na: 2", "line 2"),
+    ("policies/x.yml", "pack: [", "x.yml, line"),
+)
+
+
+def test_a_broken_governance_file_is_named_with_its_place(
+    published: Installation, run: Run
+) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    for name, text, problem in BROKEN:
+        path = published.settings.governance / name
+        before = path.read_text() if path.exists() else None
+        path.write_text(text)
+        ask = ("request", made["plan_id"], "--key", key(published, MAKER))
+        ended = run(*ask) if name == "roles.yml" else run("plan", *PAIR)
+        assert (ended.code, len(ended.err.strip().splitlines())) == (1, 1)
+        assert path.name in ended.err
+        assert problem in ended.err
+        path.write_text(before) if before else path.unlink()
+
+
+def test_a_folder_that_is_no_project_is_said_plainly(run: Run, home: Path) -> None:
+    ended = run("catalog", TELLERLINE_PROJECT=str(home))
+    assert (ended.code, "is not a Tellerline project" in ended.err) == (1, True)
+
+
+def test_a_home_that_cannot_be_is_said_plainly(run: Run, home: Path) -> None:
+    (home / "file").write_text("a file")
+    ended = run("catalog", TELLERLINE_HOME=str(home / "file" / "below"))
+    assert ended.code == 1
+    assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_a_broken_database_is_said_plainly(published: Installation, run: Run) -> None:
+    published.state.close()
+    for path in published.settings.home.glob("state.sqlite*"):
+        path.write_bytes(b"no database" * 1000)
+    ended = run("catalog")
+    assert (ended.code, len(ended.err.strip().splitlines())) == (1, 1)
+
+
+def test_json_is_json_and_nothing_else(published: Installation, run: Run) -> None:
+    for arguments in (("catalog",), ("plan", *PAIR), ("reconcile",), ("audit", "verify"),
+                      ("trace", "--member", member(1)), ("init",)):  # fmt: skip
+        ended = run(*arguments, "--json")
+        assert ended.code == 0, ended.err
+        assert json.loads(ended.out) is not None
+        assert not ended.err
