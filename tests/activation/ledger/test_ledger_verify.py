@@ -211,9 +211,13 @@ def test_names_that_the_standard_does_not_know_are_named(grown: Site) -> None:
     (grown.ledger / "tile/0/extra").write_bytes(b"")
     (grown.ledger / "checkpoints/latest").write_bytes(b"")
     (grown.ledger / "tile/0/.000.1.tmp").write_bytes(b"torn")
+    (grown.ledger / "tile/0/000.tmp").write_bytes(b"")
+    (grown.ledger / "tile/0/.hidden").write_bytes(b"")
     report = verify_ledger(grown.ledger, grown.verifier)
     assert {finding.subject for finding in report.findings} == {
         "tile/0/extra",
+        "tile/0/000.tmp",
+        "tile/0/.hidden",
         "checkpoints/latest",
     }
 
@@ -235,6 +239,10 @@ def test_a_left_over_partial_tile_must_begin_its_successor(grown: Site) -> None:
     leftover.write_bytes(bytes(9 * 32))
     report = verify_ledger(grown.ledger, grown.verifier)
     assert [finding.subject for finding in report.findings] == ["tile/0/000.p/9"]
+    tile.write_bytes(tile.read_bytes()[:-1])
+    report = verify_ledger(grown.ledger, grown.verifier)
+    assert [finding.subject for finding in report.findings] == ["tile/0/000", "tile/0/000.p/9"]
+    assert "cannot be checked" in report.findings[1].problem
 
 
 def log_raw(site: Site, entry: bytes, entry_id: str = "X") -> None:
@@ -277,6 +285,12 @@ def test_a_well_formed_entry_is_accepted(site: Site) -> None:
         ({"actor": {"id": "", "kind": "service"}}, "malformed actor"),
         ({"refs": [{"sha256": "x", "bytes": 1}]}, "malformed reference"),
         ({"refs": ["x"]}, "malformed reference"),
+        ({"refs": [{"sha256": "ab" * 32, "bytes": "1"}]}, "malformed reference"),
+        ({"refs": {}}, "malformed reference"),
+        ({"id": 5}, "no ULID"),
+        ({"ts": None}, "malformed time"),
+        ({"actor": "svc"}, "malformed actor"),
+        ({"actor": {"id": 1, "kind": "service"}}, "malformed actor"),
         ({"more": 1}, "does not have the keys"),
         ({"type": "run.started"}, "names no run"),
         ({"body": {"pad": "x" * 17_000}}, "longer than"),
@@ -349,6 +363,22 @@ def test_the_database_must_agree_with_the_log(site: Site) -> None:
     ]
     assert report.waiting == 2
     assert verify_ledger(site.ledger, site.verifier).is_sound
+
+
+def test_entries_that_the_database_lost_at_the_end_are_named(site: Site) -> None:
+    site.grow(10)
+    with site.state.transaction() as connection:
+        connection.execute(outbox.delete().where(outbox.c.log_index >= 8))
+    assert [finding.subject for finding in site.verify().findings] == ["entry 8", "entry 9"]
+
+
+def test_an_entry_with_an_index_that_is_not_signed_yet_waits(site: Site) -> None:
+    site.grow(10)
+    site.record(2)
+    with site.state.transaction() as connection:
+        connection.execute(outbox.update().where(outbox.c.outbox_id == 11).values(log_index=10))
+    report = site.verify()
+    assert (report.waiting, report.is_sound) == (2, True)
 
 
 def test_a_head_of_the_database_must_be_archived(site: Site) -> None:
