@@ -83,6 +83,12 @@ def read_catalog(target: Path) -> Catalog:
     data = _read(target / "manifest.json")
     manifest = parse_json(data, "manifest.json")
     results = parse_json(_read(target / "run_results.json"), "run_results.json")
+    if manifest["metadata"].get("invocation_id") != results["metadata"]["invocation_id"]:
+        raise RunStoppedError(
+            "manifest.json",
+            "is not of the last build: the project was parsed again since.",
+            "Run `dbt build`.",
+        )
     _check_results(results, manifest)
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     return Catalog(

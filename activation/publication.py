@@ -210,9 +210,26 @@ def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(str(path), read_only=True)
     except duckdb.IOException as error:
-        holder = str(error).partition("PID ")[2].partition(")")[0]
-        raise ConflictError(
-            str(path),
-            f"is held by another process{f' (PID {holder})' if holder else ''}.",
-            "Close it, then run again.",
-        ) from None
+        raise _held(path, error) from None
+
+
+def attach_vault(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Attach the vault as `vault` for reading.
+
+    Raises:
+        ConflictError: Another process holds it.
+    """
+    quoted = str(path).replace("'", "''")
+    try:
+        connection.execute(f"attach '{quoted}' as vault (read_only)")
+    except duckdb.IOException as error:
+        raise _held(path, error) from None
+
+
+def _held(path: Path, error: duckdb.IOException) -> ConflictError:
+    holder = str(error).partition("PID ")[2].partition(")")[0]
+    return ConflictError(
+        str(path),
+        f"is held by another process{f' (PID {holder})' if holder else ''}.",
+        "Close it, then run again.",
+    )

@@ -22,6 +22,7 @@ from activation.publication import (
     CURRENT,
     MANIFEST,
     Publication,
+    attach_vault,
     file_sha256,
     manifest_bytes,
     open_version,
@@ -139,8 +140,7 @@ def _stage(
     segments: dict[str, dict[str, Any]] = {}
     with open_warehouse(settings.warehouse) as connection:
         if settings.vault.is_file():
-            path = str(settings.vault).replace("'", "''")
-            connection.execute(f"attach '{path}' as vault (read_only)")
+            attach_vault(connection, settings.vault)
         source = _Source(connection, settings.warehouse.stem)
         for dataset, relation in sorted(catalog.datasets.items()):
             progress(dataset)
@@ -170,10 +170,17 @@ def _describe(segment: Segment, lineage: SegmentLineage, members: int) -> dict[s
 def _copy(source: _Source, relation: Relation, staging: Path, name: str) -> dict[str, Any]:
     columns = ", ".join(f'"{column}"' for column in relation.columns) or "*"
     path = str(staging / name).replace("'", "''")
-    row = source.connection.execute(
-        f"copy (select {columns} from {source.name(relation)} order by all) "
-        f"to '{path}' (format parquet, compression zstd)"
-    ).fetchone()
+    try:
+        row = source.connection.execute(
+            f"copy (select {columns} from {source.name(relation)} order by all) "
+            f"to '{path}' (format parquet, compression zstd)"
+        ).fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise ContractError(
+            f"relation {relation.schema}.{relation.name}",
+            f"is not in the warehouse as the manifest has it ({type(error).__name__}).",
+            "Run `dbt build`; nothing was published.",
+        ) from None
     return _entry(staging, name, int(row[0]) if row else 0)
 
 

@@ -26,9 +26,12 @@ from typing import Any
 import sqlalchemy as sa
 import time_machine
 
+from activation.catalog import read_catalog
 from activation.context import Context
 from activation.delivery.run import apply_plan
 from activation.ledger.sequencer import Sequencer
+from activation.lineage import SegmentLineage
+from activation.publisher import publish
 from tellerline.errors import TellerlineError
 from tellerline.outbox import Actor, Reporter
 from tellerline.settings import Settings
@@ -92,8 +95,8 @@ class Life:
         self.note("commit")
 
 
-def apply(job: dict[str, Any]) -> dict[str, Any]:
-    """Apply a plan in this process and return its summary, or what stopped it."""
+def work(job: dict[str, Any]) -> dict[str, Any]:
+    """Apply a plan or publish a build in this process; return what came of it."""
     folders = {name: Path(job[name]) for name in ("project", "home", "governance", "landing")}
     settings = Settings(**folders, environment=job["environment"])
     clock = TickingClock(datetime.fromisoformat(job["at"]))
@@ -101,8 +104,13 @@ def apply(job: dict[str, Any]) -> dict[str, Any]:
     life.watch()
     with State(settings.state) as state:
         reporter = Reporter(clock, Actor("driver"), "git:test")
+        context = Context(settings, state, reporter, clock)
         try:
-            summary = apply_plan(Context(settings, state, reporter, clock), job["plan"])
+            if "target" in job:
+                lineages = {job["segment"]: SegmentLineage("e" * 64)}
+                made = publish(context, read_catalog(Path(job["target"])), lineages)
+                return {"version": made.version, "events": life.events}
+            summary = apply_plan(context, job["plan"])
         except TellerlineError as error:
             return {"error": str(error), "events": life.events}
         finally:
@@ -135,7 +143,7 @@ def run(job: dict[str, Any], writer: int) -> int:
     if "arguments" in job:
         return command(job)
     with os.fdopen(writer, "w") as pipe:
-        json.dump(apply(job), pipe)
+        json.dump(work(job), pipe)
     return 0
 
 
@@ -190,17 +198,24 @@ class Driver:
         self, installation: Installation, plan_id: str, *, die_at: int = 0, die_after: int = 0
     ) -> dict[str, Any]:
         """Apply a plan in a child that dies at the event of that number; return how it ended."""
+        return self._work(installation, plan=plan_id, die_at=die_at, die_after=die_after)
+
+    def publish(
+        self, installation: Installation, target: Path, segment_id: str, *, die_at: int = 0
+    ) -> dict[str, Any]:
+        """Publish a build in a child that dies at the event of that number."""
+        job = {"target": str(target), "segment": segment_id}
+        return self._work(installation, **job, die_at=die_at, die_after=0)
+
+    def _work(self, installation: Installation, **job: object) -> dict[str, Any]:
         settings, clock = installation.settings, installation.clock
         assert isinstance(clock, TickingClock)
-        job = {
+        job |= {
             "at": clock.now().isoformat(),
-            "die_after": die_after,
-            "die_at": die_at,
             "environment": dict(settings.environment),
             "governance": str(settings.governance),
             "home": str(settings.home),
             "landing": str(settings.landing),
-            "plan": plan_id,
             "project": str(settings.project),
         }
         # The child's clock goes on by some thousand ticks.

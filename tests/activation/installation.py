@@ -243,7 +243,7 @@ def publish(
     release = new_id(installation.clock)
     folder = installation.settings.published / release
     (folder / "audiences").mkdir(parents=True)
-    queries = _queries(audience, attributes) | (tables or {})
+    queries = default_queries(audience, attributes) | (tables or {})
     files: dict[str, Any] = {}
     with duckdb.connect() as connection:
         connection.execute(
@@ -287,7 +287,8 @@ def publish(
     return release
 
 
-def _queries(audience: str, attributes: str) -> dict[str, str]:
+def default_queries(audience: str = "true", attributes: str = "'over_5_years'") -> dict[str, str]:
+    """Return the query of each dataset over `people` (n, member_id)."""
     grant = (
         "true as is_granted, timestamp '2026-01-01' as effective_at, "
         "timestamp '2026-01-01' as recorded_at, 'branch' as source, 'v1' as text_version, "

@@ -181,6 +181,12 @@ def test_a_source_column_counts_with_its_type(project: Project) -> None:
     assert changed_by(project, retype) == {"young"}
 
 
+def test_a_seed_column_counts_with_its_type(project: Project) -> None:
+    types = {**RULE_TYPES, "minimum": "integer"}
+    found = changed_by(project, lambda project: project.seed("rules", RULES, types))
+    assert found == {"mortgage", "coffee", "loans"}
+
+
 def test_a_tested_key_lets_a_left_join_go(project: Project) -> None:
     """Without the test on its key, `members` might hold a member twice."""
     project.segment(

@@ -121,6 +121,13 @@ CASES = {
         ),
         False,
     ),
+    "a branch with the prefix": (
+        (
+            f"select id, v from (select id, 'c' as k, 1 as v from {PEOPLE} union all "
+            f"select id, 'a' || substr(k, 2), v from {R}) as i where k = 'a'"
+        ),
+        True,
+    ),
     "a difference": (
         (
             f"select id, v from (select id, v, 'a' as k from {PEOPLE}, (select 12 as v) as x "
@@ -131,7 +138,8 @@ CASES = {
     ),
     "the first rows of a union": (
         (
-            f"select id, v from (select id, k, v from {R} union all select id, 'b', 1 from {PEOPLE} "
+            f"select id, v from (select id, k, v from {R} "
+            f"union all select id, 'b', 1 from {PEOPLE} "
             "order by v desc, id limit 6) as i where k = 'a'"
         ),
         True,
@@ -166,8 +174,23 @@ CASES = {
     ),
     "a condition of a left join for its left side": (
         (
-            f"select r.id, r.v from {R} left join (select f.id, max(f.v) as w from {FACTS_TABLE} as f "
+            f"select r.id, r.v from {R} "
+            f"left join (select f.id, max(f.v) as w from {FACTS_TABLE} as f "
             "group by f.id) as o on r.id = o.id and r.k = 'a' where coalesce(o.w, 0) < 99"
+        ),
+        True,
+    ),
+    "a left join to nothing": (
+        (
+            f"select r.id, r.v from {R} left join (select * from {table('made')} where k = 'x') as o "
+            "on r.id = o.id"
+        ),
+        True,
+    ),
+    "a total of nothing": (
+        (
+            f"select r.id, r.v + t.n as v from {R} "
+            f"cross join (select count(*) as n from {table('made')} where k = 'x') as t"
         ),
         True,
     ),

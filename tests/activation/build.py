@@ -1,0 +1,125 @@
+"""What a build of dbt leaves behind, made by hand: a warehouse, a vault, two artefacts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from activation.catalog import read_catalog
+from activation.lineage import SegmentLineage
+from activation.publication import Publication
+from activation.publisher import publish
+from tests.activation.installation import SEGMENT, SEGMENT_FACTS, Installation, default_queries
+
+NAME = f"seg_{SEGMENT}"
+DATASETS = (
+    "attributes", "caps", "consents", "dict_attributes", "dict_klis", "dict_segments", "holdouts",
+    "identities", "suppressions",
+)  # fmt: skip
+
+
+@dataclass
+class Build:
+    """A build in the folders of an installation.
+
+    Args:
+        installation: Where.
+        facts: The segment's facts.
+        statuses: The status of a node where it is not success.
+        changes: Changes to nodes by id, level by level.
+        command: What dbt ran.
+        invocations: dbt's ids of the manifest and of the results.
+    """
+
+    installation: Installation
+    facts: dict[str, Any] = field(default_factory=lambda: dict(SEGMENT_FACTS))
+    statuses: dict[str, str] = field(default_factory=dict)
+    command: str = "build"
+    invocations: tuple[str, str] = ("i1", "i1")
+    extra_nodes: list[dict[str, Any]] = field(default_factory=list)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> Path:
+        return self.installation.settings.home.parent / "target"
+
+    def make(self, members: int = 12) -> None:
+        """Write the databases and the artefacts."""
+        settings = self.installation.settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        queries = default_queries() | {
+            "dict_klis": "select 'kli' as kli_id",
+            "dict_segments": "select 'segment' as segment_id",
+        }
+        columns: dict[str, list[str]] = {}
+        for path in (settings.warehouse, settings.vault):
+            path.unlink(missing_ok=True)
+        with duckdb.connect(str(settings.warehouse)) as connection:
+            connection.execute(f"attach '{settings.vault}' as vault")
+            connection.execute(
+                "create temp table people as select n, sha256('member ' || n) as member_id "
+                f"from range(1, {members + 1}) as t(n)"
+            )
+            connection.execute("create schema raw; create schema vault.identity")
+            connection.execute("create table raw.loads as select 'load' as load_id")
+            connection.execute("create table as_of as select date '2026-11-19' as as_of_date")
+            for dataset, query in queries.items():
+                table = NAME if dataset == "audience" else f"act_{dataset}"
+                where = f"vault.identity.{table}" if dataset == "identities" else f"main.{table}"
+                connection.execute(f"create table {where} as {query}")
+                described = connection.execute(f"describe {where}").fetchall()
+                columns[dataset] = [row[0] for row in described]
+        nodes = [self._segment()]
+        nodes += [self._dataset(name, columns[name]) for name in DATASETS]
+        nodes += [node("as_of", "main", ["as_of_date"], {"parameter": True}), *self.extra_nodes]
+        nodes = [found for found in nodes if found["unique_id"] not in self.left_out]
+        results = [
+            {"unique_id": n["unique_id"], "status": self.statuses.get(n["unique_id"], "success")}
+            for n in nodes
+            if self.statuses.get(n["unique_id"]) != "missing"
+        ]
+        self.target.mkdir(exist_ok=True)
+        self._write("manifest.json", {
+            "metadata": {"invocation_id": self.invocations[0]},
+            "nodes": {n["unique_id"]: n for n in nodes},
+        })  # fmt: skip
+        self._write("run_results.json", {
+            "args": {"which": self.command},
+            "metadata": {"invocation_id": self.invocations[1], "generated_at": "2026-11-20"},
+            "results": results,
+        })  # fmt: skip
+
+    def publish(self) -> Publication:
+        """Publish what was built."""
+        lineage = SegmentLineage("e" * 64, {"npi": "a → b"})
+        catalog = read_catalog(self.target)
+        return publish(self.installation.context(), catalog, {SEGMENT: lineage})
+
+    def _segment(self) -> dict[str, Any]:
+        return node(NAME, "main", ["member_id", "reason"], {"segment": self.facts})
+
+    def _dataset(self, name: str, columns: list[str]) -> dict[str, Any]:
+        schema = "identity" if name == "identities" else "main"
+        return node(f"act_{name}", schema, columns, {"publish": name})
+
+    def _write(self, name: str, document: dict[str, Any]) -> None:
+        (self.target / name).write_text(json.dumps(document))
+
+
+def node(name: str, schema: str, columns: list[str], meta: dict[str, Any]) -> dict[str, Any]:
+    """Return a model as dbt's manifest has it."""
+    return {
+        "alias": name,
+        "columns": {column: {} for column in columns},
+        "config": {"enabled": True, "materialized": "table", "meta": meta},
+        "database": "vault" if schema == "identity" else "warehouse",
+        "name": name,
+        "original_file_path": f"models/{name}.sql",
+        "resource_type": "model",
+        "schema": schema,
+        "unique_id": f"model.tellerline.{name}",
+    }
