@@ -32,6 +32,9 @@ class KnownValues:
             # What leads back to itself is not certain.
             self._found[key] = None
             values = self._find(query, column, limits)
+            for name, wanted in limits:
+                if name == column:
+                    values = wanted if values is None else values & wanted
             self._found[key] = None if values is None or len(values) > MAX_VALUES else values
         return self._found[key]
 
@@ -52,10 +55,7 @@ class KnownValues:
     def _in_select(self, select: Select, column: str, limits: Limits) -> Values | None:
         tree = select.outputs[column].tree
         listed = listed_outcomes(tree)
-        own = {name: values for name, values in limits if name == column}
-        if listed is None:
-            listed = self._in_sources(select, tree, limits)
-        return listed if listed is None or column not in own else listed & own[column]
+        return self._in_sources(select, tree, limits) if listed is None else listed
 
     def _in_sources(self, select: Select, tree: exp.Expr, limits: Limits) -> Values | None:
         listed = _listed_part(tree)
