@@ -121,7 +121,7 @@ class FeedRun:
         for receipt in queue:
             if taken & {receipt.file_name, receipt.file_sha256}:
                 break
-            taken |= {receipt.file_name, receipt.file_sha256}
+            taken.add(receipt.file_name)
             is_released = receipt.load_id in self.released
             original = by_content.get(receipt.file_sha256)
             if original is not None and original.load_id != receipt.load_id and not is_released:
@@ -133,6 +133,8 @@ class FeedRun:
             if not is_released and by_name.get(receipt.file_name, set()) - {receipt.file_sha256}:
                 file = replace(file, stop_reason=reasons.NAME_REUSED)
             files.append(file)
+            if file.outline.row_count:  # Files without rows are alike, and no copies of each other.
+                taken.add(receipt.file_sha256)
             rows += file.lines.count
             size += file.byte_count
             is_full = rows >= MAXIMUM_ROWS or size >= MAXIMUM_BYTES or len(files) >= MAXIMUM_FILES
