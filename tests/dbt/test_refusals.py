@@ -128,6 +128,14 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             "update klis.fct_member_klis set kli_id = 'spend__x' where kli_id = 'spend__coffee'",
         ),
         (
+            "assert_merchant_seeds_agree",
+            "update seeds.merchants set category_id = 'no such' where merchant_id = 'starbucks'",
+        ),
+        (
+            "assert_merchant_seeds_agree",
+            "delete from seeds.merchants where merchant_id = 'starbucks'",
+        ),
+        (
             "assert_no_contact_data_in_warehouse",
             "alter table core.dim_members add column email varchar",
         ),
