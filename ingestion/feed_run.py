@@ -34,13 +34,12 @@ from ingestion.loading import Loader
 from ingestion.receipts import DUPLICATE as DUPLICATE_FILE
 from ingestion.receipts import LOADED, QUARANTINED, STOPPED, Counts, Outcome, Receipt, settle
 from ingestion.report import FeedReport, Notes
+from ingestion.run_record import RunRecord
 from ingestion.shapes import find_new_keys, refuse_ambiguous_keys
 from ingestion.staging import Stage
 from ingestion.store import ContentStore
 from ingestion.tokens import make_tokens
 from ingestion.verdicts import WAITING, Twins, Verdict, judge_files
-from tellerline.outbox import Reporter
-from tellerline.state import State
 
 Settled = list[tuple[Receipt, Outcome]]
 
@@ -53,9 +52,7 @@ class FeedRun:
         feed: The contract.
         loader: Writes the databases.
         store: Where received content lies.
-        state: Where receipts lie.
-        reporter: Writes ledger entries.
-        run_id: The run.
+        run: Where receipts lie, with their ledger entries.
         known: Every receipt of the feed, by load id.
         released: Load ids that pass the guards against other files.
         report: Filled on the way.
@@ -66,9 +63,7 @@ class FeedRun:
     feed: Feed
     loader: Loader
     store: ContentStore
-    state: State
-    reporter: Reporter
-    run_id: str
+    run: RunRecord
     known: dict[str, Receipt]
     released: frozenset[str]
     report: FeedReport = field(default_factory=FeedReport)
@@ -94,15 +89,8 @@ class FeedRun:
         """Write outcomes to receipts and ledger, and count them."""
         if not settled:
             return
-        with self.state.transaction() as connection:
-            settle(
-                connection,
-                self.reporter,
-                self.loader.clock,
-                settled,
-                run_id=self.run_id,
-                released=self.released,
-            )
+        with self.run.transaction() as connection:
+            settle(connection, self.run, self.loader.clock, settled, released=self.released)
         for receipt, outcome in settled:
             self.known[receipt.load_id] = replace(receipt, outcome=outcome)
             self.report.run += outcome.counts

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,6 +22,7 @@ from ingestion.receipts import DUPLICATE, LOADED, Counts, Receipt, read_receipts
 from ingestion.receiving import Arrivals, Receiver
 from ingestion.reconciling import Standing, choose_receipts, take_stock
 from ingestion.report import FeedReport, IngestReport
+from ingestion.run_record import RunRecord
 from ingestion.sql import identifiers
 from ingestion.store import ContentStore
 from ingestion.tables import prepare_tables
@@ -134,7 +136,8 @@ class _Run:
             listed = self._receipts(state)
             chosen = choose_receipts(release, listed, "release")
             dropped = choose_receipts(discard, listed, "discard")
-            arrivals = self._receive(state)
+            record = RunRecord(state, self.reporter, self.report.run_id)
+            arrivals = self._receive(record)
             with open_databases(self.settings, wait_seconds) as databases:
                 faults = prepare_tables(databases, self.contracts.feeds)
                 self.report.errors += [str(fault) for fault in faults.values()]
@@ -147,8 +150,9 @@ class _Run:
                             write_loads(databases, standing.unwritten, now)
                     feed = self.contracts.feeds.get(name)
                     if feed is not None and name not in faults:
-                        self._load_feed(state, databases, feed, standing)
+                        self._load_feed(record, databases, feed, standing)
                 self._sum_up(databases)
+            record.finish(self._outcome())
         for receipt in arrivals.repeated:
             if receipt.feed in self.report.feeds:
                 self.report.feeds[receipt.feed].count_file(DUPLICATE)
@@ -157,18 +161,21 @@ class _Run:
         names = [*self.contracts.feeds, UNKNOWN_FEED]
         return {name: read_receipts(state, name) for name in names}
 
-    def _receive(self, state: State) -> Arrivals:
+    def _outcome(self) -> dict[str, Any]:
+        feeds = self.report.feeds.items()
+        rows = {name: asdict(feed.run) for name, feed in feeds if feed.run.read}
+        return {"errors": len(self.report.errors), "rows": rows}
+
+    def _receive(self, record: RunRecord) -> Arrivals:
         feeds = self.contracts.feeds
-        with state.reading() as connection:
+        with record.state.reading() as connection:
             found = look(self.landing, frozenset(feeds), self.clock.now(), connection)
         receiver = Receiver(
             store=ContentStore(self.settings.store),
-            state=state,
+            run=record,
             clock=self.clock,
-            reporter=self.reporter,
             feeds=feeds,
             takes_unknown=not self.contracts.faults,
-            run_id=self.report.run_id,
         )
         arrivals = receiver.receive(found, partial(self.progress, "landing"))
         self._tell_arrivals(found, arrivals)
@@ -197,7 +204,7 @@ class _Run:
             report.warnings.append(f"{shown} in the landing is no feed's: it is left alone.")
 
     def _load_feed(
-        self, state: State, databases: Databases, feed: Feed, standing: Standing
+        self, record: RunRecord, databases: Databases, feed: Feed, standing: Standing
     ) -> None:
         run = FeedRun(
             feed=feed,
@@ -209,9 +216,7 @@ class _Run:
                 scratch=scratch_folder(self.settings),
             ),
             store=ContentStore(self.settings.store),
-            state=state,
-            reporter=self.reporter,
-            run_id=self.report.run_id,
+            run=record,
             known=standing.known,
             released=standing.released,
         )

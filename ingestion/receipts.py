@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestion import reasons
+from ingestion.run_record import RunRecord
 from tellerline.canonical import sha256_hex
 from tellerline.clock import Clock, parse_timestamp, timestamp
-from tellerline.outbox import Reporter
 from tellerline.state import METADATA, State
 
 RECEIVED = "received"
@@ -133,16 +133,13 @@ def known_load_ids(connection: sa.Connection, load_ids: Iterable[str]) -> set[st
     return set(connection.scalars(query))
 
 
-def add_receipts(
-    connection: sa.Connection, reporter: Reporter, arrived: list[Receipt], run_id: str
-) -> None:
+def add_receipts(connection: sa.Connection, run: RunRecord, arrived: list[Receipt]) -> None:
     """Insert receipts for files seen for the first time, with a `file.received` entry each."""
     for receipt in arrived:
-        reporter.record(
+        run.record(
             connection,
             "file.received",
             {"feed": receipt.feed, "load": receipt.load_id, "source": receipt.source},
-            run_id=run_id,
             references=[reference(receipt)],
         )
     if arrived:
@@ -151,21 +148,19 @@ def add_receipts(
 
 def settle(
     connection: sa.Connection,
-    reporter: Reporter,
+    run: RunRecord,
     clock: Clock,
     settled: list[tuple[Receipt, Outcome]],
     *,
-    run_id: str,
     released: frozenset[str] = frozenset(),
 ) -> None:
     """Write what became of files, each with its ledger entry.
 
     Args:
         connection: The open transaction.
-        reporter: Writes the entries.
+        run: Writes the entries.
         clock: Tells when.
         settled: Files and their outcomes.
-        run_id: The run.
         released: Load ids that a person let pass; their entries say so.
     """
     for receipt, outcome in settled:
@@ -197,9 +192,7 @@ def settle(
         if receipt.load_id in released:
             body["released"] = True
         for entry_type in _entry_types(outcome):
-            reporter.record(
-                connection, entry_type, body, run_id=run_id, references=[reference(receipt)]
-            )
+            run.record(connection, entry_type, body, references=[reference(receipt)])
 
 
 def reference(receipt: Receipt) -> dict[str, Any]:

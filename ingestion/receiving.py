@@ -22,10 +22,9 @@ from ingestion.receipts import (
     reference,
     settle,
 )
+from ingestion.run_record import RunRecord
 from ingestion.store import ContentStore, Copy, Refusal
 from tellerline.clock import Clock
-from tellerline.outbox import Reporter
-from tellerline.state import State
 
 GROUP_FILES = 256
 
@@ -55,22 +54,18 @@ class Receiver:
 
     Args:
         store: Keeps the content.
-        state: Keeps receipts and sightings.
+        run: Keeps receipts and sightings, with their ledger entries.
         clock: Tells when a file is received.
-        reporter: Writes ledger entries.
         feeds: The contracts in force.
         takes_unknown: False leaves files of no known feed where they are, because a contract
             that may speak of them could not be read.
-        run_id: The run.
     """
 
     store: ContentStore
-    state: State
+    run: RunRecord
     clock: Clock
-    reporter: Reporter
     feeds: dict[str, Feed]
     takes_unknown: bool
-    run_id: str
 
     def receive(self, found: Found, progress: Callable[[int, int], None]) -> Arrivals:
         """Take in what was found, group by group.
@@ -82,7 +77,7 @@ class Receiver:
         arrivals = Arrivals()
         self.store.open()
         if found.gone:
-            with self.state.transaction() as connection:
+            with self.run.transaction() as connection:
                 forget(connection, found.gone)
         taken = [
             candidate
@@ -109,7 +104,7 @@ class Receiver:
             elif isinstance(copy, Copy):
                 copies.append(copy)
         self.store.keep(copies)
-        with self.state.transaction() as connection:
+        with self.run.transaction() as connection:
             self._record(connection, copies, arrivals)
 
     def _record(
@@ -134,20 +129,18 @@ class Receiver:
             for receipt, reason in fresh
             if reason
         ]
-        add_receipts(connection, self.reporter, [receipt for receipt, _ in fresh], self.run_id)
+        add_receipts(connection, self.run, [receipt for receipt, _ in fresh])
         settle(
             connection,
-            self.reporter,
+            self.run,
             self.clock,
             [(receipt, receipt.outcome) for receipt in refused],
-            run_id=self.run_id,
         )
         for receipt in repeated:
-            self.reporter.record(
+            self.run.record(
                 connection,
                 "file.duplicate",
                 {"feed": receipt.feed, "load": receipt.load_id, "reason": reasons.SAME_CONTENT},
-                run_id=self.run_id,
                 references=[reference(receipt)],
             )
         arrivals.received += len(fresh) - len(refused)
@@ -172,9 +165,9 @@ class Receiver:
 
     def _refuse_special(self, candidate: Candidate) -> None:
         """Put on record what has no content of its own to keep."""
-        with self.state.transaction() as connection:
+        with self.run.transaction() as connection:
             remember(connection, candidate, "", is_settled=True)
-            self.reporter.record(
+            self.run.record(
                 connection,
                 "file.quarantined",
                 {
@@ -182,5 +175,4 @@ class Receiver:
                     "name": shown_name(candidate.name),
                     "reason": reasons.NOT_A_REGULAR_FILE,
                 },
-                run_id=self.run_id,
             )

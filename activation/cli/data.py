@@ -52,7 +52,11 @@ def ingest(
     ] = None,
     release: Annotated[
         list[str] | None,
-        typer.Option(help="Let this stopped file pass: its name or SHA-256. May be repeated."),
+        typer.Option(help="Let this stopped file pass: name, SHA-256 or feed. May be repeated."),
+    ] = None,
+    discard: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep this stopped file out for good: name, SHA-256 or feed."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +72,7 @@ def ingest(
             clock=context.clock,
             reporter=context.reporter,
             release=frozenset(release or ()),
+            discard=frozenset(discard or ()),
             progress=lambda *_: bar.advance(1),
         )
         load_outcomes(context.settings, list_outcome_files(context))

@@ -322,7 +322,8 @@ class Site:
         return [json.loads(row.entry) for row in rows]
 
     def ledger_types(self) -> list[str]:
-        return [entry["type"] for entry in self.ledger()]
+        """Return the types of the entries that tell of files, in order."""
+        return [entry["type"] for entry in self.ledger() if not entry["type"].startswith("run.")]
 
     def contracts(self, **feeds: dict[str, Any]) -> Path:
         """Write contracts of another institution and return their folder."""

@@ -141,3 +141,32 @@ def test_a_run_without_a_landing_reports_nothing(site: Site) -> None:
     report = site.run()
     assert report.exit_code == 0
     assert set(report.feeds) == set(NAMES)
+
+
+def test_the_ledger_has_the_beginning_and_the_end_of_every_run_with_news(site: Site) -> None:
+    site.put("transactions", make_file("transactions", 3, before(1)), before(1))
+    site.put("consent_changes", make_file("consent_changes", 2))
+    first = site.run()
+    site.run()
+    site.put("transactions", b"no gzip")
+    second = site.run()
+    entries = site.ledger()
+    assert {entry["run"] for entry in entries} == {first.run_id, second.run_id}
+    for report in (first, second):
+        types = [entry["type"] for entry in entries if entry["run"] == report.run_id]
+        assert (types[0], types[-1]) == ("run.started", "run.finished")
+        assert types.count("run.started") == types.count("run.finished") == 1
+    ends = [entry["body"] for entry in entries if entry["type"] == "run.finished"]
+    assert [end["errors"] for end in ends] == [0, 1]
+    assert ends[0]["rows"]["transactions"] == {
+        "read": 3, "loaded": 3, "rejected": 0, "duplicate": 0,
+    }  # fmt: skip
+
+
+def test_a_warehouse_that_is_lost_is_loaded_again_under_a_run_of_its_own(site: Site) -> None:
+    site.put("transactions", make_file("transactions", 3))
+    site.run()
+    site.settings.warehouse.unlink()
+    again = site.run()
+    types = [entry["type"] for entry in site.ledger() if entry["run"] == again.run_id]
+    assert types == ["run.started", "file.accepted", "run.finished"]

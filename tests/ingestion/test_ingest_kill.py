@@ -55,6 +55,7 @@ def outcome(site: Site) -> dict[str, Any]:
     ledger = Counter(
         (entry["type"], entry["body"].get("load", entry["body"].get("name")), str(entry["refs"]))
         for entry in site.ledger()
+        if not entry["type"].startswith("run.")
     )
     return {
         **tables(site.settings.warehouse),
