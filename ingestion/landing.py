@@ -37,6 +37,10 @@ sightings = sa.Table(
     sa.Column("is_settled", sa.Integer, nullable=False),
 )
 
+# Built once: building them costs more than running them.
+_REMEMBER = sa.insert(sightings)
+_FORGET = sa.delete(sightings).where(sightings.c.path_sha256 == sa.bindparam("path"))
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -171,24 +175,22 @@ def remember(
     connection: sa.Connection, candidate: Candidate, file_sha256: str, *, is_settled: bool
 ) -> None:
     """Write that `candidate` was seen with this content, so that it is not news again."""
-    connection.execute(sa.delete(sightings).where(sightings.c.path_sha256 == candidate.path_sha256))
+    connection.execute(_FORGET, {"path": candidate.path_sha256})
     connection.execute(
-        sa.insert(sightings).values(
-            path_sha256=candidate.path_sha256,
-            landing_sha256=candidate.landing_sha256,
-            identity=candidate.identity,
-            file_sha256=file_sha256,
-            is_settled=int(is_settled),
-        )
+        _REMEMBER,
+        {
+            "path_sha256": candidate.path_sha256,
+            "landing_sha256": candidate.landing_sha256,
+            "identity": candidate.identity,
+            "file_sha256": file_sha256,
+            "is_settled": int(is_settled),
+        },
     )
 
 
 def forget(connection: sa.Connection, gone: Sequence[str]) -> None:
     """Drop the sightings of files that are there no longer."""
-    connection.execute(
-        sa.delete(sightings).where(sightings.c.path_sha256 == sa.bindparam("gone")),
-        [{"gone": path} for path in gone],
-    )
+    connection.execute(_FORGET, [{"path": path} for path in gone])
 
 
 def _folders(

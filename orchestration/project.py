@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
+from packaging.version import Version
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 SOURCES = ("models", "seeds", "snapshots", "macros", "tests/assertions", "tests/generic")
 
 
+class OwnDbt(DbtCliResource):
+    """The dbt that is installed beside this code: its version is known without starting it."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+
 def dbt_resource(project: DbtProject) -> DbtCliResource:
-    """Return the dbt of this environment, whatever PATH says."""
+    """Return the dbt of this environment, whatever PATH says.
+
+    Its events go to Dagster, so dbt keeps no log file of its own beside them.
+    """
     own = Path(sys.executable).with_name("dbt")
-    executable = str(own) if own.is_file() else "dbt"
-    return DbtCliResource(project_dir=project, dbt_executable=executable)
+    flags = ["--log-level-file", "none"]
+    if own.is_file():
+        return OwnDbt(
+            project_dir=project,  # type: ignore[arg-type]  # takes it, as its parent says
+            dbt_executable=str(own),
+            global_config_flags=flags,
+        )
+    return DbtCliResource(project_dir=project, dbt_executable="dbt", global_config_flags=flags)
 
 
 def load_project(folder: Path = PROJECT_FOLDER) -> DbtProject:

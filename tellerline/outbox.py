@@ -58,6 +58,9 @@ outbox = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Built once: building it costs more than running it.
+_INSERT = outbox.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -122,9 +125,6 @@ class Reporter:
             raise IntegrityError(
                 f"ledger entry {entry_type}", f"has {len(entry)} bytes; {MAX_ENTRY_BYTES} may be."
             )
-        connection.execute(
-            outbox.insert().values(
-                entry_id=entry_id, entry_type=entry_type, run_id=run_id, entry=entry
-            )
-        )
+        row = {"entry_id": entry_id, "entry_type": entry_type, "run_id": run_id, "entry": entry}
+        connection.execute(_INSERT, row)
         return entry_id
