@@ -22,6 +22,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Many processes follow; each would compile our modules again where Python may not keep the result.
+	@$(BIN)/python -m compileall -q tellerline activation ingestion orchestration sandbox demo
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed

@@ -11,7 +11,10 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
+from dbt.cli.main import dbtRunner
 from packaging.version import Version
+
+from tellerline.errors import ConfigurationError
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 SOURCES = ("models", "seeds", "snapshots", "macros", "tests/assertions", "tests/generic")
@@ -48,9 +51,22 @@ def load_project(folder: Path = PROJECT_FOLDER) -> DbtProject:
     """
     project = DbtProject(project_dir=folder, profiles_dir=folder)
     if _is_outdated(project):
-        target = folder / project.target_path
-        dbt_resource(project).cli(["parse", "--quiet"], target_path=target).wait()
+        _parse(folder, project.target_path)
     return project
+
+
+def _parse(folder: Path, target: Path) -> None:
+    """Parse in this process, which has dbt loaded already; starting another costs seconds."""
+    places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
+    done = dbtRunner().invoke(
+        ["--log-level-file", "none", "parse", "--quiet", *places, "--target-path", str(target)]
+    )
+    if not done.success:
+        raise ConfigurationError(
+            str(folder),
+            f"is no dbt project that can be parsed: {done.exception or 'see above'}",
+            "Run `dbt parse` there.",
+        )
 
 
 def _is_outdated(project: DbtProject) -> bool:
