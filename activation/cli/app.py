@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from activation.cli import data, deciding, proving, segments, sending
+from activation.cli import data, deciding, dictionary, proving, segments, sending
 
 app = typer.Typer(
     name="tellerline",
@@ -20,6 +20,9 @@ app = typer.Typer(
 )
 audit = typer.Typer(help="Verify the ledger, or hand it to an auditor.", no_args_is_help=True)
 segment = typer.Typer(help="Work on segments.", no_args_is_help=True)
+words = typer.Typer(
+    help="What every column, indicator and segment means and comes from.", no_args_is_help=True
+)
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.init, data.ingest, data.publish,
@@ -35,3 +38,6 @@ audit.command("export")(proving.export)
 app.add_typer(audit, name="audit")
 segment.command("lock")(segments.lock)
 app.add_typer(segment, name="segment")
+for command in (dictionary.show, dictionary.lineage, dictionary.changes):
+    words.command()(command)
+app.add_typer(words, name="dictionary")
