@@ -97,6 +97,7 @@ def publish(
         {
             segment_id: Basis(segment.facts.credit_related, lineages[segment_id].tags)
             for segment_id, segment in catalog.segments.items()
+            if segment_id in lineages
         },
         lambda: packs_in_force(settings.governance, clock.now().date()),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import duckdb
 import typer
+from rich.markup import escape
 
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import AsJson
@@ -179,15 +180,23 @@ def _show_pedigree(pedigree: Pedigree, *, as_json: bool) -> None:
     for title, items in (
         ("Feed fields", pedigree.feed_fields),
         ("Segments that read it", pedigree.segments),
-        ("Destination fields that it goes into", pedigree.destination_fields),
+        (
+            "Destination fields that it goes into (* decides who is there)",
+            pedigree.destination_fields,
+        ),
     ):
         say(f"{title}: {', '.join(items) or 'none'}.")
-    show_table("Law tags", ("tag", "path"), list(pedigree.law_tags.items()))
+    show_table("Law tags", ("tag", "path"), _escaped(pedigree.law_tags))
     for relation, reason in pedigree.unresolved.items():
         say(f"{relation} cannot be followed ({reason}): all that it might read is told.")
 
 
+def _escaped(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """A path ends with its tag in brackets, which a table would take for its own markup."""
+    return [(tag, escape(path)) for tag, path in tags.items()]
+
+
 def _text(value: object) -> object:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or None
-    return value
+        return escape(", ".join(map(str, value))) or None
+    return escape(value) if isinstance(value, str) else value

@@ -40,7 +40,8 @@ class Pedigree:
         unresolved: Relations upstream whose query could not be resolved, with the reason; all that
             they might read is told.
         segments: Segments that read it.
-        destination_fields: Fields of destinations that it goes into.
+        destination_fields: Fields of destinations that it goes into; an asterisk where it decides
+            which members are there.
     """
 
     name: str
@@ -163,22 +164,22 @@ def _segments(dependencies: Dependencies, target: _Target) -> tuple[str, ...]:
     return tuple(
         segment.segment_id
         for segment in dependencies.library.project.segments()
-        if _reads(dependencies.upstream(segment.unique_id), target)
+        if segment.unique_id != target.unique_id
+        and _reads(dependencies.upstream(segment.unique_id), target)
     )
 
 
 def _destinations(
     dependencies: Dependencies, target: _Target, left: Iterable[Edge]
 ) -> tuple[str, ...]:
+    """Return the fields whose value it goes into; an asterisk where it decides who is there."""
     relations = {
         item.name: item.unique_id for item in dependencies.library.project.relations.values()
     }
     found = set()
     for edge in left:
         unique_id = relations[edge.from_relation]
-        demand = Demand(frozenset({edge.from_column}))
-        if edge.kind == "value" and _reads(dependencies.upstream(unique_id, demand), target):
+        demand = Demand(frozenset({edge.from_column})) if edge.kind == "value" else None
+        if _reads(dependencies.upstream(unique_id, demand), target):
             found.add(f"{edge.to_relation}.{edge.to_column}")
-        if edge.kind == "condition" and unique_id == target.unique_id:
-            found.add(f"{edge.to_relation}.{ROWS}")
     return tuple(sorted(found))
