@@ -71,7 +71,7 @@ final as (
         end as lineage_status,
         case
             when listed.layer = 'dictionary' then 'It describes the project, and no members.'
-            when facts.status is null then 'Its lineage was not written: tellerline dictionary lineage --write.'
+            when facts.status is null then 'Not written: run tellerline dictionary lineage --write.'
             else facts.reason
         end as lineage_reason,
         listed.version
