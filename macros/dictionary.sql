@@ -135,6 +135,7 @@ end
     segments: expression for the segments that a change touches. -#}
 {%- macro changes_of(kind, relation, entity, fields, segments) -%}
 select
+    changed_at,
     '{{ kind }}' as entity_kind,
     entity_id,
     change_kind,
@@ -142,7 +143,6 @@ select
     before_text,
     after_text,
     is_breaking,
-    changed_at,
     segments
 from (
     with

@@ -82,14 +82,4 @@ final as (
     select * from segment_changes
 )
 
-select
-    changed_at,
-    entity_kind,
-    entity_id,
-    change_kind,
-    field_name,
-    before_text,
-    after_text,
-    is_breaking,
-    segments
-from final
+select * from final

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -26,8 +27,8 @@ from activation.lineage.origins import FeedColumn
 from activation.lineage.pedigree import Pedigree, trace_lineage
 from activation.policies.lineage import Basis, refuse_forbidden_basis
 from activation.policies.packs import Pack
-from tellerline.errors import ContractError, PolicyRefusedError, UsageError
-from tests.activation.installation import ENTRY
+from tellerline.errors import ContractError, PolicyRefusedError, RunStoppedError, UsageError
+from tests.activation.installation import ENTRY, Installation, publish
 from tests.activation.lineage.manifests import Project, table
 
 TAXONOMY = "kli_id,is_leaf,law_tags\nclient,false,\nretired,true,npi|proxy\ncoffee,true,npi\n"
@@ -261,7 +262,7 @@ def test_an_unknown_name_is_a_usage_error(project: Project, name: str) -> None:
         pedigree(project, name)
 
 
-def run(project: Project, *arguments: str) -> Result:
+def run(project: Project, *arguments: str, **variables: str) -> Result:
     (project.folder / "dbt_project.yml").touch()
     target = project.folder / "target"
     target.mkdir(exist_ok=True)
@@ -272,7 +273,11 @@ def run(project: Project, *arguments: str) -> Result:
         contracts.parent.mkdir()
         contracts.symlink_to(root / "ingestion" / "feeds")
         (project.folder / "governance").symlink_to(root / "governance")
-    environment = {"TELLERLINE_PROJECT": str(project.folder), "DBT_ENGINE_TARGET_PATH": None}
+    environment = {
+        "TELLERLINE_PROJECT": str(project.folder),
+        "DBT_ENGINE_TARGET_PATH": None,
+        **variables,
+    }
     return CliRunner().invoke(app, ["dictionary", *arguments], env=environment)
 
 
@@ -286,3 +291,56 @@ def test_lineage_from_the_command_line(project: Project) -> None:
     assert "raw.people.born [prohibited_basis]" in text
     for arguments in (("x", "--write"), ("--write", "--check"), ("nobody",)):
         assert isinstance(run(project, "lineage", *arguments).exception, UsageError)
+
+
+WORDS = {
+    "dict_attributes": "select * from (values ('profile', 'age_band', 'varchar', 'restricted', "
+    "['prohibited_basis'], 'Age [in bands].'), ('profile', 'tenure', 'integer', 'internal', "
+    "['npi'], 'Days.')) as t(model_name, attribute_name, data_type, sensitivity, law_tags, "
+    "description)",
+    "dict_klis": "select 'spend__coffee' as kli_id, 'spend' as family, 'Coffee' as title, "
+    "['npi'] as law_tags, 'Drinks coffee.' as description",
+    "dict_segments": "select 'one' as segment_id, 'seg_one' as model_name, '1.0.0' as version, "
+    "'One' as title, 'team' as owner, 'All.' as description",
+    "dict_changes": "select timestamp '2026-06-30' as changed_at, 'attribute' as entity_kind, "
+    "* from (values ('profile.tenure', 'changed', 'description', 'a', 'b', false, ['one']), "
+    "('profile.age_band', 'changed', 'logic_digest', 'x', 'y', true, ['one', 'two'])) as "
+    "t(entity_id, change_kind, field_name, before_text, after_text, is_breaking, segments)",
+}
+
+
+def test_the_published_dictionary_from_the_command_line(
+    installation: Installation, project: Project
+) -> None:
+    publish(installation, 12, tables=WORDS)
+    home = str(installation.settings.home)
+
+    def rows(*arguments: str) -> Any:
+        return json.loads(run(project, *arguments, "--json", TELLERLINE_HOME=home).stdout)
+
+    def names(name: str, dataset: str, key: str) -> list[str]:
+        return [row[key] for row in rows("show", name)[dataset]]
+
+    assert names("profile.age_band", "dict_attributes", "attribute_name") == ["age_band"]
+    assert names("profile", "dict_attributes", "attribute_name") == ["age_band", "tenure"]
+    assert names("spend", "dict_klis", "kli_id") == ["spend__coffee"]
+    assert names("one", "dict_segments", "segment_id") == ["one"]
+    assert "Age [in bands]." in run(project, "show", "age_band", TELLERLINE_HOME=home).stdout
+    assert run(project, "show", TELLERLINE_HOME=home).exit_code == 0
+    unknown = run(project, "show", "nobody", TELLERLINE_HOME=home).exception
+    assert isinstance(unknown, UsageError)
+
+    def changed(*arguments: str) -> list[str]:
+        return [row["entity_id"] for row in rows("changes", *arguments)]
+
+    assert changed() == ["profile.age_band", "profile.tenure"]
+    assert changed("--segment", "two") == changed("--breaking") == ["profile.age_band"]
+    assert changed("--segment", "three") == []
+    assert "logic_digest" in run(project, "changes", TELLERLINE_HOME=home).stdout
+
+
+def test_without_a_publication_there_is_no_dictionary(project: Project) -> None:
+    home = str(project.folder / "nowhere")
+    error = run(project, "show", TELLERLINE_HOME=home).exception
+    assert isinstance(error, RunStoppedError)
+    assert error.exit_code == 1
