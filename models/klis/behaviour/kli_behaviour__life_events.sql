@@ -85,7 +85,7 @@ job_losses as (
         and wages.last_date > {{ days_before(as_of_date(), 150) }}
 ),
 
--- The first payment or the opening of each kind of loan.
+-- When each kind of loan is first seen, and vehicles that are bought without one.
 loan_starts as (
     select
         member_id,
@@ -111,6 +111,17 @@ loan_starts as (
     inner join accounts on owners.account_id = accounts.account_id
     where accounts.product_type in ('mortgage', 'auto_loan')
     group by owners.member_id, accounts.product_type
+    union all
+    select
+        member_id,
+        'auto_loan' as product_type,
+        first_date as first_seen,
+        last_date as last_seen,
+        count_180_days as payment_count,
+        amount_180_days as payment_amount,
+        'Paid a dealer' as place
+    from member_categories
+    where category_id = 'car_dealers'
 ),
 
 -- Nothing is new about what was there when the member's payments began.
@@ -142,7 +153,8 @@ purchases as (
         loans.first_seen,
         loans.last_seen,
         0.75 as confidence,
-        loans.place || ': ' || replace(loans.product_type, '_', ' ') || ' since '
+        loans.place
+        || case loans.product_type when 'mortgage' then ': mortgage since ' else ': vehicle since ' end
         || cast(loans.first_seen as string) as rationale
     from loans
     inner join histories on loans.member_id = histories.member_id

@@ -13,13 +13,24 @@ regions as (
 homes as (
     select
         members.member_id,
-        coalesce(regions.kli_id, 'geography__outside') as kli_id,
+        regions.kli_id,
         members.snapshot_date as first_seen,
         members.snapshot_date as last_seen,
         0.95 as confidence,
-        'Home ZIP code in ' || coalesce(regions.region, 'no region of the institution') as rationale
+        'Home ZIP code in ' || regions.region as rationale
+    from members
+    inner join regions on substr(members.home_zip, 1, 3) = regions.zip3
+    union all
+    select
+        members.member_id,
+        'geography__outside' as kli_id,
+        members.snapshot_date as first_seen,
+        members.snapshot_date as last_seen,
+        0.95 as confidence,
+        'Home ZIP code in no region of the institution' as rationale
     from members
     left join regions on substr(members.home_zip, 1, 3) = regions.zip3
+    where regions.zip3 is null
     union all
     select
         member_id,
