@@ -34,6 +34,8 @@ RELATIONS = (
     "core.dim_accounts",
     "core.fct_consents",
     "core.fct_onboarding",
+    "core.fct_recurring_flows",
+    "core.fct_member_measures",
     "klis.fct_member_klis",
     "klis.dim_member_profile",
     "segments.seg_onboarding__funded_not_active",

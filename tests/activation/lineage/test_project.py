@@ -177,6 +177,35 @@ def test_a_forbidden_column_is_found_with_its_path(compiled: Compiled) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kli_id", "tags"),
+    [
+        ("geography__dallas", {"proxy"}),
+        ("geography__outside", {"proxy"}),
+        ("geography__moved", {"proxy"}),
+        ("client__new_child", {"prohibited_basis"}),
+        ("client__retirement", {"prohibited_basis"}),
+        ("client__life_stage_retired", {"prohibited_basis"}),
+        ("client__primary", set()),
+        ("client__deposits_over_50k", set()),
+        ("behaviour__home_purchase", set()),
+        ("behaviour__paid_weekly", set()),
+        ("intent__mortgage", set()),
+        ("spend__amazon", set()),
+    ],
+)
+def test_an_indicator_brings_its_own_tags_and_no_others(
+    compiled: Compiled, kli_id: str, tags: set[str]
+) -> None:
+    name = "recapture__mortgage_elsewhere"
+    node = compiled.first["nodes"][model_id(name)]
+    code = node["compiled_code"].replace("competitive__mortgage", kli_id)
+    assert code != node["compiled_code"]
+    nodes = {**compiled.first["nodes"], model_id(name): {**node, "compiled_code": code}}
+    found = describe_segments({**compiled.first, "nodes": nodes}, ROOT)[name]
+    assert FORBIDDEN_IN_CREDIT & found.tags.keys() == tags
+
+
 def test_a_destination_field_leads_back_to_the_feed(compiled: Compiled) -> None:
     sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for edge in column_lineage(compiled.first, ROOT):
