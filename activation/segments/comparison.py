@@ -15,7 +15,7 @@ from contextlib import closing
 
 from activation.segments.audiences import BASE, HEAD, AudienceDifference, Audiences
 from activation.segments.changes import find_changes, find_stale
-from activation.segments.revisions import WORKING_TREE, working_copy
+from activation.segments.revisions import WORKING_TREE, find_commit, working_copy
 from tellerline.settings import Settings
 
 
@@ -41,6 +41,8 @@ def compare_audiences(
         RunStoppedError: There is no warehouse, or dbt cannot compile or build a revision on it.
         ConflictError: Another process holds the warehouse.
     """
+    for revision in filter(None, (base, head)):
+        find_commit(settings.project, revision)
     progress("Copying the warehouse")
     with (
         working_copy(settings) as bench,

@@ -90,10 +90,9 @@ class Workbench:
 
         Args:
             name: The folder for it.
-            revision: A commit, branch or tag; None for the working tree.
+            revision: A commit, branch or tag that git knows; None for the working tree.
 
         Raises:
-            UsageError: git knows no such revision.
             RunStoppedError: dbt cannot compile it.
         """
         target = self.folder / name / "target"
@@ -101,7 +100,7 @@ class Workbench:
         folder = self.settings.project
         if revision is not None:
             folder = self.folder / name / "project"
-            _check_out(self.settings.project, revision, folder)
+            _check_out(self.settings.project, find_commit(self.settings.project, revision), folder)
         label = revision or WORKING_TREE
         # In full and beside no data: what an increment adds depends on what is there already, and
         # both sides can compile at once, because each has a database of its own.
@@ -177,18 +176,27 @@ def working_copy(settings: Settings) -> Iterator[Workbench]:
         yield bench
 
 
-def _check_out(project: Path, revision: str, folder: Path) -> None:
-    """Put the files of a revision into `folder`, without touching the checkout."""
-    named = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options",
-                 f"{revision}^{{commit}}")  # fmt: skip
+def find_commit(project: Path, revision: str) -> str:
+    """Return the commit that a revision names.
+
+    Raises:
+        UsageError: git knows no such revision.
+    """
+    commit = f"{revision}^{{commit}}"
+    named = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", commit)
     if named.returncode != 0:
         raise UsageError(
             f"revision {revision!r}", "is none that git knows.", "Name a commit, branch or tag."
         )
-    commit = named.stdout.decode("ascii").strip()
+    # Older versions of git repeat the separator.
+    return named.stdout.decode("ascii").split()[-1]
+
+
+def _check_out(project: Path, commit: str, folder: Path) -> None:
+    """Put the files of a commit into `folder`, without touching the checkout."""
     packed = _git(project, "archive", "--format=tar", commit)
     if packed.returncode != 0:
-        raise RunStoppedError(f"revision {revision}", "cannot be checked out.", "Run `git fsck`.")
+        raise RunStoppedError(f"commit {commit}", "cannot be checked out.", "Run `git fsck`.")
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
 
