@@ -66,3 +66,14 @@ where 1 = 0
 {%- endfor -%}
 {{ literal_rows({'segment_id': 'string', 'holdout_ratio': 'double'}, rows) }}
 {%- endmacro -%}
+
+{#- The channels on which each audience of purpose suppression leaves its members out. -#}
+{%- macro suppression_channels() -%}
+{%- set rows = [] -%}
+{%- for segment in described_segments() if segment.facts.purpose == 'suppression' -%}
+    {%- for channel in segment.facts.channels -%}
+        {%- do rows.append([segment.segment_id.split('__')[1], channel]) -%}
+    {%- endfor -%}
+{%- endfor -%}
+{{ literal_rows({'suppression_reason': 'string', 'channel': 'string'}, rows) }}
+{%- endmacro -%}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from activation.lineage import column_lineage, describe_segments
+from activation.lineage.lock import LOCK_FILE, check_lock, read_lock
 from tests.activation.lineage.conftest import Compiled
 from tests.activation.lineage.test_normal_form import printed, scattered
 from tests.dbt.sessions import ROOT
@@ -156,6 +157,10 @@ def test_a_restyled_project_moves_nothing(compiled: Compiled) -> None:
     assert {name: item.parts for name, item in after.items()} == {
         name: item.parts for name, item in compiled.segments.items()
     }
+
+
+def test_the_lock_holds_every_segment_as_it_is(compiled: Compiled) -> None:
+    check_lock(read_lock(ROOT / LOCK_FILE), compiled.segments)
 
 
 def test_credit_related_segments_have_no_forbidden_tag_upstream(compiled: Compiled) -> None:
