@@ -18,6 +18,8 @@ from activation.catalog import Catalog, Relation, Segment
 from activation.context import Context
 from activation.lineage import SegmentLineage
 from activation.locks import exclusive
+from activation.policies.lineage import Basis, refuse_forbidden_basis
+from activation.policies.packs import packs_in_force
 from activation.publication import (
     CURRENT,
     MANIFEST,
@@ -80,6 +82,7 @@ def publish(
 
     Raises:
         ContractError: The build lacks a dataset that activation needs.
+        PolicyRefusedError: A credit-related segment has a prohibited basis or a proxy upstream.
         ConflictError: Another process publishes, or holds the warehouse.
     """
     missing = sorted(REQUIRED_DATASETS - catalog.datasets.keys())
@@ -90,6 +93,14 @@ def publish(
             "Set `meta.publish` on a model.",
         )
     settings, clock = context.settings, context.clock
+    refuse_forbidden_basis(
+        {
+            segment_id: Basis(segment.facts.credit_related, lineages[segment_id].tags)
+            for segment_id, segment in catalog.segments.items()
+            if segment_id in lineages
+        },
+        lambda: packs_in_force(settings.governance, clock.now().date()),
+    )
     make_folder(settings.published)
     with exclusive(settings.published / ".lock", "publication"):
         for leftover in settings.published.glob(f"{STAGING_PREFIX}*"):

@@ -77,3 +77,176 @@ where 1 = 0
 {%- endfor -%}
 {{ literal_rows({'suppression_reason': 'string', 'channel': 'string'}, rows) }}
 {%- endmacro -%}
+
+{#- Why a column's values are not listed, by its name or the end of its name. A column states what these
+    do not cover, in its YAML: `allowed_values`, or `open_values` with the reason. -#}
+{%- macro reasons_for_open_values() -%}
+{{ return({
+    'city': 'contact data of a member',
+    'email': 'contact data of a member',
+    'evidence': 'a sentence for people',
+    'first_name': 'contact data of a member',
+    'home_zip': 'a place',
+    'identifier_value': 'contact data of a member',
+    'last_name': 'contact data of a member',
+    'mcc': 'a code of ISO 18245',
+    'phone': 'contact data of a member',
+    'postal_code': 'a place',
+    'rationale': 'a sentence for people',
+    'reason': 'a sentence for people',
+    'state': 'a place',
+    'street_address': 'contact data of a member',
+    '_checksum': 'a hash',
+    '_code': 'a code of the institution',
+    '_id': 'an identifier',
+    '_name': 'a name',
+    '_sha256': 'a hash',
+    '_text': 'words as they came',
+    '_version': 'a version',
+}) }}
+{%- endmacro -%}
+
+{#- `listed` when a column's values are listed, else why they are open; empty when nobody has said. -#}
+{%- macro value_space(column) -%}
+{%- set meta = column.config.meta -%}
+{%- set type = (column.data_type or '') | lower -%}
+{%- if meta.get('allowed_values') or type == 'boolean' -%}{{ return('listed') }}{%- endif -%}
+{%- if meta.get('open_values') -%}{{ return(meta.open_values) }}{%- endif -%}
+{%- if type == 'date' -%}{{ return('any day') }}{%- endif -%}
+{%- if type.startswith('timestamp') -%}{{ return('any instant') }}{%- endif -%}
+{%- if type.startswith('decimal') or type in ('bigint', 'double', 'integer') -%}
+    {{ return('any number') }}
+{%- endif -%}
+{%- set reasons = reasons_for_open_values() -%}
+{%- if column.name in reasons -%}{{ return(reasons[column.name]) }}{%- endif -%}
+{%- for ending, reason in reasons.items() -%}
+    {%- if ending.startswith('_') and column.name.endswith(ending) -%}{{ return(reason) }}{%- endif -%}
+{%- endfor -%}
+{{ return('') }}
+{%- endmacro -%}
+
+{#- Two texts of parts that bars join, as one; null is empty. -#}
+{%- macro joined_parts(first, second) -%}
+case
+    when coalesce({{ first }}, '') = '' then coalesce({{ second }}, '')
+    when coalesce({{ second }}, '') = '' then {{ first }}
+    else {{ first }} || '|' || {{ second }}
+end
+{%- endmacro -%}
+
+{#- What changed between the versions of one snapshot's rows: one row a field, and one for each row that
+    came or went.
+
+    kind: what a row describes.
+    relation: the snapshot.
+    entity: expression for its id.
+    fields: for each column when a change of it is breaking: `any`, `never`, `known` for any change of
+        what was known before, or for a list `lost` or `gained`, when a part of it went or came. What
+        an earlier project did not keep has not changed.
+    segments: expression for the segments that a change touches. -#}
+{%- macro changes_of(kind, relation, entity, fields, segments) -%}
+select
+    '{{ kind }}' as entity_kind,
+    entity_id,
+    change_kind,
+    field_name,
+    before_text,
+    after_text,
+    is_breaking,
+    changed_at,
+    segments
+from (
+    with
+
+    dated as (
+        select
+            *,
+            {{ entity }} as entity_id,
+            {{ segments }} as touched,
+            min(dbt_valid_from) over () as begun_at,
+            row_number() over (
+                partition by {{ entity }}
+                order by dbt_valid_from, coalesce(dbt_valid_to, timestamp '9999-12-31 00:00:00')
+            ) as turn
+        from {{ relation }}
+    ),
+
+    paired as (
+        select
+            after.entity_id,
+            after.dbt_valid_from as changed_at,
+            after.touched as segments,
+            {%- for name in fields %}
+            after.{{ name }} as after_{{ name }},
+            before.{{ name }} as before_{{ name }},
+            {%- endfor %}
+            coalesce(before.dbt_valid_to = after.dbt_valid_from, false) as has_before,
+            after.begun_at
+        from dated as after
+        left join dated as before on after.entity_id = before.entity_id and after.turn = before.turn + 1
+    ),
+
+    gone as (
+        select
+            last.entity_id,
+            last.dbt_valid_to as changed_at,
+            last.touched as segments
+        from dated as last
+        left join dated as next
+            on
+                last.entity_id = next.entity_id
+                and last.turn + 1 = next.turn
+                and last.dbt_valid_to = next.dbt_valid_from
+        where last.dbt_valid_to is not null and next.entity_id is null
+    )
+
+    select
+        entity_id,
+        'added' as change_kind,
+        cast(null as string) as field_name,
+        cast(null as string) as before_text,
+        cast(null as string) as after_text,
+        false as is_breaking,
+        changed_at,
+        segments
+    from paired
+    where not has_before and changed_at > begun_at
+    union all
+    select
+        entity_id,
+        'removed',
+        null,
+        null,
+        null,
+        true,
+        changed_at,
+        segments
+    from gone
+    {%- for name, breaks in fields.items() %}
+    {%- set is_list = breaks in ('lost', 'gained') %}
+    union all
+    select
+        entity_id,
+        'changed',
+        '{{ name }}',
+        {{ list_text('before_' ~ name) if is_list else 'cast(before_' ~ name ~ ' as string)' }},
+        {{ list_text('after_' ~ name) if is_list else 'cast(after_' ~ name ~ ' as string)' }},
+        {% if breaks == 'lost' -%}
+        not {{ holds_all('after_' ~ name, 'before_' ~ name) }}
+        {%- elif breaks == 'gained' -%}
+        not {{ holds_all('before_' ~ name, 'after_' ~ name) }}
+        {%- else -%}
+        {{ 'false' if breaks == 'never' else 'true' }}
+        {%- endif %},
+        changed_at,
+        segments
+    from paired
+    where
+        has_before
+        and before_{{ name }} is distinct from after_{{ name }}
+        {%- if breaks not in ('any', 'never') %}
+        and before_{{ name }} is not null
+        {%- endif %}
+    {%- endfor %}
+) as found
+{%- endmacro -%}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from activation.cli import data, deciding, proving, segments, sending
+from activation.cli import data, deciding, dictionary, proving, segments, sending
 
 app = typer.Typer(
     name="tellerline",
@@ -20,6 +20,9 @@ app = typer.Typer(
 )
 audit = typer.Typer(help="Verify the ledger, or hand it to an auditor.", no_args_is_help=True)
 segment = typer.Typer(help="Work on segments.", no_args_is_help=True)
+words = typer.Typer(
+    help="What every column, indicator and segment means and comes from.", no_args_is_help=True
+)
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.init, data.ingest, data.publish,
@@ -37,3 +40,6 @@ segment.command("new")(segments.new)
 segment.command("lock")(segments.lock)
 segment.command("diff")(segments.diff)
 app.add_typer(segment, name="segment")
+for command in (dictionary.show, dictionary.lineage, dictionary.changes):
+    words.command()(command)
+app.add_typer(words, name="dictionary")

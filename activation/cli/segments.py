@@ -10,8 +10,10 @@ import typer
 
 from activation.cli.console import err, say, show_json, show_table
 from activation.cli.options import AsJson
-from activation.lineage import SegmentLineage, describe_segments
+from activation.lineage import describe_segments
 from activation.lineage.lock import LOCK_FILE, check_lock, read_lock, update_lock, write_lock
+from activation.policies.lineage import Basis, refuse_forbidden_basis
+from activation.policies.packs import packs_in_force
 from activation.segments.audiences import AudienceDifference
 from activation.segments.changes import Change
 from activation.segments.comparison import compare_audiences
@@ -117,7 +119,15 @@ def lock(
     Example: dbt compile && tellerline segment lock --check
     """
     settings = read_settings()
-    lineages = _describe(settings.target / "manifest.json", settings.project)
+    today = SystemClock().now().date()
+    lineages = describe_segments(read_manifest(settings.target / "manifest.json"), settings.project)
+    refuse_forbidden_basis(
+        {
+            segment_id: Basis(lineage.is_credit_related, lineage.tags)
+            for segment_id, lineage in lineages.items()
+        },
+        lambda: packs_in_force(settings.governance, today),
+    )
     path = settings.project / LOCK_FILE
     before = read_lock(path)
     if check:
@@ -152,12 +162,17 @@ def lock(
             say(f"{segment_id}: {name} counts whole, because it cannot be followed ({reason}).")
 
 
-def _describe(manifest: Path, project: Path) -> dict[str, SegmentLineage]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return dbt's manifest.
+
+    Raises:
+        RunStoppedError: There is none yet.
+    """
     try:
-        data = manifest.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
-        raise RunStoppedError(str(manifest), "is missing.", "Run `dbt compile`.") from None
-    return describe_segments(parse_json(data, manifest.name), project)
+        raise RunStoppedError(str(path), "is missing.", "Run `dbt compile`.") from None
+    return dict(parse_json(data, path.name))
 
 
 def _difference(item: AudienceDifference) -> dict[str, Any]:

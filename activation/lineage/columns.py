@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +13,8 @@ from activation.lineage.slicer import Slicer
 from activation.lineage.slices import Read
 
 EdgeKind = Literal["value", "condition", "unknown"]
+# In place of a column: every column, because the edge decides which rows there are.
+ROWS = "*"
 
 
 class Edge(NamedTuple):
@@ -56,10 +58,11 @@ def column_lineage(manifest: Mapping[str, Any], project: Path) -> Iterator[Edge]
         if relation.kind not in {Kind.SEED, Kind.SOURCE}
     ]
     for relation in sorted(readers, key=lambda item: item.name):
-        yield from sorted(_edges(library, slicer, relation))
+        yield from sorted(edges_of(library, slicer, relation))
 
 
-def _edges(library: Library, slicer: Slicer, relation: Relation) -> set[Edge]:
+def edges_of(library: Library, slicer: Slicer, relation: Relation) -> set[Edge]:
+    """Return the edges that end at the columns of one relation."""
     query = library.query(relation.unique_id)
     edges = set()
     for column in library.columns(relation.unique_id):
@@ -74,6 +77,26 @@ def _edges(library: Library, slicer: Slicer, relation: Relation) -> set[Edge]:
                 word: EdgeKind = kind if read.is_certain else "unknown"
                 edges.add(Edge(source, read.column, relation.name, column, word))
     return edges
+
+
+def fold_rows(edges: Iterable[Edge], columns: Iterable[str]) -> set[Edge]:
+    """Return `edges` of one relation, those that end alike at each of its columns told once.
+
+    Args:
+        edges: The edges that end at the relation.
+        columns: All its columns.
+    """
+    wanted = set(columns)
+    ends: dict[Edge, set[str]] = {}
+    for edge in edges:
+        ends.setdefault(edge._replace(to_column=ROWS), set()).add(edge.to_column)
+    folded = set()
+    for edge, found in ends.items():
+        if edge.kind != "value" and found == wanted:
+            folded.add(edge)
+        else:
+            folded |= {edge._replace(to_column=column) for column in found}
+    return folded
 
 
 def _reads_all(unique_id: str, demand: Demand) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from activation.lineage.indicators import stated_tags
 from activation.lineage.library import Library
 from activation.lineage.manifest import Kind, Relation
 from activation.lineage.queries import Demand
@@ -36,9 +38,21 @@ class Dependencies:
         self.library = library
         self._slicer = Slicer(library, self._has_rows)
 
-    def upstream(self, unique_id: str) -> Upstream:
-        """Return all that the relation with this id depends on, down to the sources."""
-        root = (unique_id, Demand(frozenset(self.library.columns(unique_id))))
+    @cached_property
+    def indicator_tags(self) -> Mapping[str, tuple[str, ...]]:
+        """The law tags that the taxonomy states, by indicator."""
+        return stated_tags(self.library)
+
+    def upstream(self, unique_id: str, demand: Demand | None = None) -> Upstream:
+        """Return all that a relation depends on, down to the sources.
+
+        Args:
+            unique_id: The relation.
+            demand: What is wanted of it; all of it when absent.
+        """
+        if demand is None:
+            demand = Demand(frozenset(self.library.columns(unique_id)))
+        root = (unique_id, demand)
         slices: dict[tuple[str, Demand], Slice] = {}
         open_ends = [root]
         while open_ends:

@@ -27,12 +27,15 @@ class Kind(Enum):
     SOURCE = "source"
 
 
+_LAYERS = {Kind.SEED: "seeds", Kind.SOURCE: "raw", Kind.SNAPSHOT: "snapshots"}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What the project says of one column."""
+    """What the project says of one column; without tags of its own it has those of its relation."""
 
     data_type: str
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,12 @@ class Relation:
         path: Its file, from the project folder.
         code: Compiled SQL; None when dbt did not compile it, or when it is not made by a query.
         columns: The columns that its YAML declares, by lower-case name.
+        tags: Law tags of every column that states none of its own.
         keys: Sets of columns that a data test holds to be unique; an error of such a test stops
             the publication.
         upstream: Ids of what it reads, as dbt knows it.
+        layer: `raw`, `seeds`, or the layer of a model.
+        dataset: Under which name it is published; empty when it is not.
         facts: `meta.segment` of a segment.
         seed: The rows of a seed.
     """
@@ -61,8 +67,18 @@ class Relation:
     columns: Mapping[str, Column]
     keys: tuple[frozenset[str], ...]
     upstream: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    layer: str = ""
+    dataset: str = ""
     facts: Mapping[str, Any] | None = None
     seed: Seed | None = None
+
+    def tags_of(self, column: str | None) -> tuple[str, ...]:
+        """Return the law tags that the project states for a column; None stands for the rows."""
+        declared = self.columns.get(column or "")
+        if declared is None or declared.tags is None:
+            return self.tags if column is not None else ()
+        return declared.tags
 
     @property
     def segment_id(self) -> str:
@@ -118,8 +134,11 @@ def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str],
     kind = Kind(node["resource_type"])
     if kind is Kind.MODEL and meta.get("parameter"):
         kind = Kind.PARAMETER
+    if kind is Kind.SEED and meta.get("generated"):
+        # Written from lineage itself, so its rows are no part of what lineage reads.
+        kind = Kind.SOURCE
     name = node["name"]
-    if kind is Kind.SOURCE:
+    if node["resource_type"] == "source":
         name = f"{node['source_name']}.{name}"
     return Relation(
         unique_id=node["unique_id"],
@@ -132,6 +151,9 @@ def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str],
         },
         keys=keys,
         upstream=tuple(node.get("depends_on", {}).get("nodes", ())),
+        tags=_tags(meta) or (),
+        layer=str(meta.get("layer") or _LAYERS.get(kind, node["resource_type"])),
+        dataset=str(meta.get("publish") or ""),
         facts=meta.get("segment") if kind is Kind.MODEL else None,
         seed=read_seed(node, folder) if kind is Kind.SEED else None,
     )
@@ -141,8 +163,13 @@ def _column(column: Mapping[str, Any]) -> Column:
     meta = {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
     return Column(
         data_type=str(column.get("data_type") or "").lower(),
-        tags=tuple(str(tag) for tag in meta.get("law_tags") or ()),
+        tags=_tags(meta),
     )
+
+
+def _tags(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
+    tags = meta.get("law_tags")
+    return None if tags is None else tuple(str(tag) for tag in tags)
 
 
 def _database_name(node: Mapping[str, Any]) -> tuple[str, str, str]:

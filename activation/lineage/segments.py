@@ -27,15 +27,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from activation.lineage.dependencies import Dependencies
+from activation.lineage.dependencies import Dependencies, Upstream
 from activation.lineage.library import Library
 from activation.lineage.manifest import Relation, read_project
+from activation.lineage.queries import Demand
 from activation.lineage.tags import find_tags
 from tellerline.canonical import sha256_hex
 
 # Raised when the normal form changes: every fingerprint changes with it.
 FORM = 1
 FACTS = "meta.segment"
+# The dataset that holds what may leave with members.
+ATTRIBUTES = "attributes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,13 @@ class SegmentLineage:
 
     Args:
         fingerprint: Hash of its logic, its facts and everything upstream that it reads.
-        tags: Law tags upstream, each with one path from the segment to a column that carries it.
+        tags: Law tags upstream of its members or of an attribute that it sends, each with one path
+            to a column that carries it.
         version: The version that its author gave it.
         parts: One hash for each relation upstream and one for its facts; they tell what changed.
         unresolved: Relations upstream whose query could not be resolved, with the reason; they
             count whole.
+        is_credit_related: Whether its author says that fair-lending rules apply.
     """
 
     fingerprint: str
@@ -56,6 +61,7 @@ class SegmentLineage:
     version: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
     unresolved: Mapping[str, str] = field(default_factory=dict)
+    is_credit_related: bool = False
 
 
 def describe_segments(manifest: Mapping[str, Any], project: Path) -> dict[str, SegmentLineage]:
@@ -89,11 +95,27 @@ def _describe(dependencies: Dependencies, relation: Relation) -> SegmentLineage:
     }
     return SegmentLineage(
         fingerprint=_digest([FORM, parts]),
-        tags=find_tags(dependencies, upstream),
+        tags=_tags(dependencies, upstream, facts),
         version=str(facts.get("version", "")),
         parts=parts,
         unresolved=unresolved,
+        is_credit_related=bool(facts.get("credit_related")),
     )
+
+
+def _tags(
+    dependencies: Dependencies, upstream: Upstream, facts: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the tags upstream of the members, and those of attributes that go with them."""
+    tags = find_tags(dependencies, upstream)
+    sent = {name for names in (facts.get("destinations") or {}).values() for name in names}
+    for relation in dependencies.library.project.relations.values():
+        if relation.dataset == ATTRIBUTES:
+            for column in sorted(sent & set(dependencies.library.columns(relation.unique_id))):
+                demand = Demand(frozenset({column}))
+                found = find_tags(dependencies, dependencies.upstream(relation.unique_id, demand))
+                tags = found | tags
+    return dict(sorted(tags.items()))
 
 
 def _digest(document: object) -> str:

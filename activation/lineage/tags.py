@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from activation.lineage.dependencies import Dependencies, Upstream
+from activation.lineage.indicators import INDICATORS, indicators_within
+from activation.lineage.manifest import Kind
 from activation.lineage.queries import Demand
 from activation.lineage.slices import Read
 
@@ -22,32 +24,54 @@ class _Step(NamedTuple):
     note: str
 
 
-def find_tags(dependencies: Dependencies, upstream: Upstream) -> dict[str, str]:
-    """Return every law tag on a column that is read anywhere upstream, with a shortest path.
+_Origins = dict[tuple[str, Demand, str | None], _Step | None]
 
-    A path runs from a column of the relation to the tagged one, such as
-    `seg_x.member_id ← dim_member_profile.age_band (condition) ← dim_members.birth_year [proxy]`. A
-    column in a condition counts as read, and so does every column that a query which cannot be
-    resolved might read.
+
+def find_tags(dependencies: Dependencies, upstream: Upstream) -> dict[str, str]:
+    """Return every law tag on a column that is read anywhere upstream, with a path.
+
+    A path runs from a wanted column of the relation to the tagged one, to the feed's own column
+    where that carries the tag too, such as `seg_x.member_id ← dim_member_profile.age_band
+    (condition) ← dim_members.birth_year ← raw.account_snapshot.birth_year [prohibited_basis]`;
+    among such paths it is a shortest. A column in a condition counts as read, and so does every
+    column that a query which cannot be resolved might read. An indicator that is read carries the
+    tags of its line in the taxonomy.
     """
-    library = dependencies.library
     root, demand = upstream.root
-    first = [_Step(root, demand, column, "") for column in library.columns(root)]
-    came_from: dict[tuple[str, Demand, str | None], _Step | None] = {_key(s): None for s in first}
+    first = [_Step(root, demand, column, "") for column in _wanted(dependencies, upstream)]
+    came_from: _Origins = {_key(step): None for step in first}
     queue = deque(first)
-    tags: dict[str, str] = {}
+    found: dict[str, str] = {}
+    at_source: dict[str, str] = {}
     while queue:
         step = queue.popleft()
-        relation = library.relation(step.unique_id)
-        column = relation.columns.get(step.column or "")
-        for tag in column.tags if column is not None else ():
-            if tag not in tags:
-                tags[tag] = f"{_path(dependencies, came_from, step)} [{tag}]"
+        is_source = dependencies.library.relation(step.unique_id).kind is Kind.SOURCE
+        for tag, place in _tags_at(dependencies, step):
+            for paths in (found, at_source) if is_source else (found,):
+                if tag not in paths:
+                    paths[tag] = f"{_path(dependencies, came_from, step)}{place} [{tag}]"
         for following in _following(upstream, step):
             if _key(following) not in came_from:
                 came_from[_key(following)] = step
                 queue.append(following)
-    return dict(sorted(tags.items()))
+    return dict(sorted((found | at_source).items()))
+
+
+def _wanted(dependencies: Dependencies, upstream: Upstream) -> list[str]:
+    root, demand = upstream.root
+    return [name for name in dependencies.library.columns(root) if name in demand.columns]
+
+
+def _tags_at(dependencies: Dependencies, step: _Step) -> Iterator[tuple[str, str]]:
+    """Yield the tags that this place carries, each with what the path adds to say so."""
+    relation = dependencies.library.relation(step.unique_id)
+    for tag in relation.tags_of(step.column):
+        yield tag, ""
+    if relation.name == INDICATORS:
+        stated = dependencies.indicator_tags
+        for kli_id in indicators_within(step.demand):
+            for tag in stated.get(kli_id, ()):
+                yield tag, f" of {kli_id}"
 
 
 def _following(upstream: Upstream, step: _Step) -> Iterator[_Step]:
@@ -63,11 +87,7 @@ def _following(upstream: Upstream, step: _Step) -> Iterator[_Step]:
             yield _Step(unique_id, demand, None, " (condition)")
 
 
-def _path(
-    dependencies: Dependencies,
-    came_from: dict[tuple[str, Demand, str | None], _Step | None],
-    last: _Step,
-) -> str:
+def _path(dependencies: Dependencies, came_from: _Origins, last: _Step) -> str:
     steps: list[_Step] = []
     step: _Step | None = last
     while step is not None:

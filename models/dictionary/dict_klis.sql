@@ -20,6 +20,11 @@ models as (
     {{ literal_rows({'model_name': 'string', 'kli_id': 'string'}, rows) | indent }}
 ),
 
+facts as (
+    select * from {{ ref('column_facts') }}
+    where kli_id is not null
+),
+
 final as (
     select
         taxonomy.kli_id,
@@ -31,7 +36,9 @@ final as (
         taxonomy.version,
         taxonomy.is_leaf,
         taxonomy.is_goal,
-        {{ text_list("coalesce(taxonomy.law_tags, '')") }} as law_tags,
+        {{ text_list(joined_parts('taxonomy.law_tags', 'facts.inherited_law_tags')) }} as law_tags,
+        {{ text_list("coalesce(facts.law_tag_paths, '')") }} as law_tag_paths,
+        {{ text_list("coalesce(facts.segments, '')") }} as segments,
         case
             when rules.kli_id is not null then 'kli_rules__evaluated'
             else models.model_name
@@ -45,6 +52,7 @@ final as (
     from taxonomy
     left join rules on taxonomy.kli_id = rules.kli_id
     left join models on taxonomy.kli_id = models.kli_id
+    left join facts on taxonomy.kli_id = facts.kli_id
 )
 
 select * from final

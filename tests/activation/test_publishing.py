@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
+from activation.catalog import read_catalog
 from activation.delivery.run import apply_plan
+from activation.lineage import SegmentLineage
 from activation.locks import exclusive
 from activation.publication import open_current
+from activation.publisher import publish as publish_build
 from sandbox.destinations.process import SandboxProcess
 from tellerline.errors import (
     ConfigurationError,
     ConflictError,
     ContractError,
     IntegrityError,
+    PolicyRefusedError,
     RunStoppedError,
     TellerlineError,
 )
@@ -141,6 +145,18 @@ def test_what_is_unfit_is_not_published(
     fresh.make()
     fresh.publish()
     assert not list(installation.settings.published.glob(".staging*"))
+
+
+def test_a_proxy_upstream_of_a_credit_related_segment_is_not_published(
+    build: Build, installation: Installation
+) -> None:
+    build.facts.update(credit_related=True)
+    build.make()
+    catalog = read_catalog(build.target)
+    lineages = {SEGMENT: SegmentLineage("e" * 64, {"proxy": "seg ← members.zip [proxy]"})}
+    with pytest.raises(PolicyRefusedError, match=r"seg ← members\.zip \[proxy\]"):
+        publish_build(installation.context(), catalog, lineages)
+    assert not (installation.settings.published / "CURRENT").exists()
 
 
 def test_one_publishes_at_a_time(build: Build, installation: Installation) -> None:

@@ -27,7 +27,7 @@ READS = {
     "klis": {"core", "klis", "seed"},
     "segments": {"klis.dim_member_profile", "klis.fct_member_klis"},
     "activation": {"core", "klis.dim_member_profile", "measurement", "segments"},
-    "dictionary": {"seed"},
+    "dictionary": {"seed", "snapshot"},
     "measurement": {"staging"},
 }
 COLUMN_TYPES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from activation.cli.app import app
-from tellerline.errors import ContractError, RunStoppedError
+from tellerline.errors import ContractError, PolicyRefusedError, RunStoppedError
 from tests.activation.lineage.manifests import Project, table
+from tests.dbt.sessions import ROOT
 
 
 @pytest.fixture
@@ -23,11 +25,14 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
-def run(project: Project, *arguments: str, version: str = "1.0.0") -> Result:
+def run(
+    project: Project, *arguments: str, version: str = "1.0.0", is_credit_related: bool = False
+) -> Result:
     project.segment(
         f"select p.member_id, r.minimum as reason from {table('raw.people')} as p, "
         f"{table('rules')} as r where r.kli_id = 'coffee'",
         version=version,
+        credit_related=is_credit_related,
     )
     target = project.folder / "target"
     target.mkdir(exist_ok=True)
@@ -66,6 +71,20 @@ def test_an_unchanged_lock_is_not_written_again(project: Project) -> None:
     before = lock.stat().st_mtime_ns
     assert run(project).exit_code == 0
     assert lock.stat().st_mtime_ns == before
+
+
+def test_a_proxy_upstream_of_a_credit_related_segment_is_refused_with_its_path(
+    project: Project,
+) -> None:
+    shutil.copytree(ROOT / "governance" / "policies", project.folder / "governance" / "policies")
+    project.source("people", {"member_id": ("npi", "proxy")})
+    assert run(project).exit_code == 0
+    for arguments in ((), ("--check",)):
+        error = run(project, *arguments, is_credit_related=True).exception
+        assert isinstance(error, PolicyRefusedError)
+        assert error.exit_code == 3
+        assert "segment one: ECOA-1: proxy is upstream" in str(error)
+        assert "seg_one.member_id ← raw.people.member_id [proxy]" in str(error)
 
 
 def test_a_project_that_was_not_compiled_is_an_error(project: Project) -> None:

@@ -6,18 +6,27 @@ import csv
 import re
 import time
 from collections import deque
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from activation.governance.register import read_register
 from activation.lineage import column_lineage, describe_segments
+from activation.lineage.dictionary import describe_columns
+from activation.lineage.dictionary_files import check_files, render_files
 from activation.lineage.lock import LOCK_FILE, check_lock, read_lock
+from activation.lineage.origins import FeedColumn
+from activation.policies.lineage import RULE
+from activation.policies.packs import packs_in_force
+from ingestion.conformance import load_contracts
 from tests.activation.lineage.conftest import Compiled
 from tests.activation.lineage.test_normal_form import printed, scattered
 from tests.dbt.sessions import ROOT
 
+CONTRACTS = ROOT / "ingestion" / "feeds"
 FORBIDDEN_IN_CREDIT = {"prohibited_basis", "proxy"}
 
 
@@ -178,7 +187,9 @@ def test_a_forbidden_column_is_found_with_its_path(compiled: Compiled) -> None:
     nodes = {**compiled.first["nodes"], model_id(name): {**node, "compiled_code": code}}
     found = describe_segments({**compiled.first, "nodes": nodes}, ROOT)[name]
     assert found.tags["prohibited_basis"] == (
-        f"seg_{name}.member_id ← dim_member_profile.age_band (condition) [prohibited_basis]"
+        f"seg_{name}.member_id ← dim_member_profile.age_band (condition) ← dim_members.birth_year "
+        "← stg_alkami__account_snapshots.birth_year ← raw.account_snapshot.birth_year "
+        "[prohibited_basis]"
     )
 
 
@@ -226,3 +237,40 @@ def test_a_destination_field_leads_back_to_the_feed(compiled: Compiled) -> None:
             queue.append(place)
     assert ("raw.digital_events", "occurred_at") in reached
     assert ("raw.account_snapshot", "home_zip") not in reached
+
+
+def test_the_seeds_of_the_dictionary_are_what_the_project_says(compiled: Compiled) -> None:
+    feeds = [
+        FeedColumn(feed.feed, field.origin, field.name)
+        for feed in load_contracts(CONTRACTS, CONTRACTS).feeds.values()
+        for field in feed.delivered
+    ]
+    register = read_register(ROOT / "governance", {})
+    files = render_files(compiled.first, ROOT, feeds, register)
+    assert files == render_files(compiled.later, ROOT, feeds, register)
+    check_files(ROOT, files)
+
+
+def test_law_tags_refused_in_credit_are_those_of_the_pack_in_force() -> None:
+    refused = {
+        row["law_tag"]
+        for row in seed_rows("governance/law_tags")
+        if row["is_refused_in_credit"] == "true"
+    }
+    (pack,) = packs_in_force(ROOT / "governance", date(9999, 1, 1))
+    (use,) = [use for use in pack.rules if use.rule == RULE]
+    assert refused == set(use.parameters["forbidden_tags"]) == FORBIDDEN_IN_CREDIT
+
+
+def test_each_rule_indicator_has_lineage_and_stated_tags_cover_what_it_inherits(
+    compiled: Compiled,
+) -> None:
+    facts = {fact.kli_id: fact for fact in describe_columns(compiled.first, ROOT) if fact.kli_id}
+    assert {row["kli_id"] for row in seed_rows("kli_rules")} <= facts.keys()
+    assert all(fact.status == "followed" for fact in facts.values())
+    unstated = {
+        kli_id: dict(fact.inherited)
+        for kli_id, fact in facts.items()
+        if FORBIDDEN_IN_CREDIT & fact.inherited.keys()
+    }
+    assert unstated == {}

@@ -1,0 +1,202 @@
+"""Commands on the dictionary: show, lineage, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import duckdb
+import typer
+from rich.markup import escape
+
+from activation.cli.console import say, show_json, show_table
+from activation.cli.options import AsJson
+from activation.cli.segments import read_manifest
+from activation.governance.register import read_register
+from activation.lineage.dependencies import Dependencies
+from activation.lineage.dictionary_files import check_files, render_files, write_files
+from activation.lineage.library import Library
+from activation.lineage.manifest import read_project
+from activation.lineage.origins import FeedColumn
+from activation.lineage.pedigree import Pedigree, trace_lineage
+from activation.publication import open_current
+from activation.workplace import read_settings
+from ingestion.conformance import load_contracts
+from tellerline.errors import UsageError
+from tellerline.settings import Settings
+
+# Where a name is looked up: the dataset, the columns that hold names, and what a table shows.
+PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "dict_attributes",
+        "$1 in (model_name, model_name || '.' || attribute_name, attribute_name)",
+        ("model_name", "attribute_name", "data_type", "sensitivity", "law_tags", "description"),
+    ),
+    ("dict_klis", "$1 in (kli_id, family)", ("kli_id", "title", "law_tags", "description")),
+    (
+        "dict_segments",
+        "segment_id = $1 or model_name = $1",
+        ("segment_id", "version", "title", "owner", "description"),
+    ),
+)
+CHANGE_COLUMNS = (
+    "changed_at", "entity_kind", "entity_id", "change_kind", "field_name", "is_breaking",
+    "before_text", "after_text", "segments",
+)  # fmt: skip
+
+
+def show(
+    name: Annotated[
+        str, typer.Argument(help="A column, model, indicator, family or segment; all when absent.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what the published dictionary says of something: meaning, owner, law tags, use.
+
+    Example: tellerline dictionary show dim_member_profile.age_band
+    """
+    found = {
+        dataset: _read(dataset, f"where {condition}" if name else "", [name] if name else [])
+        for dataset, condition, _ in PLACES
+    }
+    if name and not any(found.values()):
+        raise UsageError(
+            name,
+            "is not in the published dictionary.",
+            "List all with `tellerline dictionary show`, or publish again.",
+        )
+    if as_json:
+        show_json(found)
+        return
+    for dataset, _, columns in PLACES:
+        rows = found[dataset]
+        if len(rows) == 1 and name:
+            show_table(dataset, ("", ""), [(key, _text(rows[0][key])) for key in rows[0]])
+        elif rows:
+            show_table(dataset, columns, [[_text(row[key]) for key in columns] for row in rows])
+
+
+def lineage(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A column, indicator, segment or destination field; a summary when absent."
+        ),
+    ] = "",
+    write: Annotated[
+        bool, typer.Option("--write", help="Write seeds/dictionary, which brings it to dbt.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail when seeds/dictionary is out of date.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Trace something from feed fields to destination fields. Compile the project first.
+
+    Example: dbt compile && tellerline dictionary lineage retention__dormant_digital
+    """
+    if (name and (write or check)) or (write and check):
+        raise UsageError(
+            "tellerline dictionary lineage", "takes either a name, --write or --check.", ""
+        )
+    settings = read_settings()
+    manifest = read_manifest(settings.target / "manifest.json")
+    feeds = _feed_columns(settings)
+    register = read_register(settings.governance, settings.environment)
+    if name:
+        dependencies = Dependencies(Library(read_project(manifest, settings.project)))
+        _show_pedigree(trace_lineage(dependencies, name, feeds, register), as_json=as_json)
+        return
+    files = render_files(manifest, settings.project, feeds, register)
+    if check:
+        check_files(settings.project, files)
+    written = write_files(settings.project, files) if write else []
+    lines = {path.as_posix(): data.count(b"\n") - 1 for path, data in files.items()}
+    if as_json:
+        show_json({"lines": lines, "written": written})
+        return
+    show_table("Lineage", ("file", "lines"), sorted(lines.items()))
+    if write:
+        say(f"Written: {', '.join(written) or 'nothing, it is up to date'}.")
+
+
+def changes(
+    segment: Annotated[
+        str, typer.Option("--segment", "-s", help="Only what touches this segment.")
+    ] = "",
+    breaking: Annotated[
+        bool, typer.Option("--breaking", help="Only what may change a reader's result.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed in the published dictionary, and which segments each change touches.
+
+    Example: tellerline dictionary changes --segment retention__dormant_digital
+    """
+    conditions = ["is_breaking"] if breaking else []
+    conditions += ["list_contains(segments, $1)"] if segment else []
+    where = f"where {' and '.join(conditions)}" if conditions else ""
+    rows = _read("dict_changes", where, [segment] if segment else [])
+    if as_json:
+        show_json(rows)
+        return
+    show_table(
+        "Changes", CHANGE_COLUMNS, [[_text(row[key]) for key in CHANGE_COLUMNS] for row in rows]
+    )
+
+
+def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any]]:
+    settings = read_settings()
+    publication = open_current(settings.published)
+    with duckdb.connect() as connection:
+        publication.view(connection, dataset, dataset)
+        found = connection.execute(f"select * from {dataset} {where} order by all", values)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _feed_columns(settings: Settings) -> list[FeedColumn]:
+    feeds = load_contracts(settings.contracts, settings.contracts).feeds.values()
+    return [
+        FeedColumn(feed.feed, field.origin, field.name)
+        for feed in feeds
+        for field in feed.delivered
+    ]
+
+
+def _show_pedigree(pedigree: Pedigree, *, as_json: bool) -> None:
+    if as_json:
+        show_json(pedigree.to_document())
+        return
+    show_table(
+        f"{pedigree.name} comes from",
+        ("to", "from", "kind"),
+        [
+            (f"{edge.to_relation}.{edge.to_column}", f"{edge.from_relation}.{edge.from_column}",
+             edge.kind)
+            for edge in pedigree.upstream
+        ],
+    )  # fmt: skip
+    for title, items in (
+        ("Feed fields", pedigree.feed_fields),
+        ("Segments that read it", pedigree.segments),
+        (
+            "Destination fields that it goes into (* decides who is there)",
+            pedigree.destination_fields,
+        ),
+    ):
+        say(f"{title}: {', '.join(items) or 'none'}.")
+    show_table("Law tags", ("tag", "path"), _escaped(pedigree.law_tags))
+    for relation, reason in pedigree.unresolved.items():
+        say(f"{relation} cannot be followed ({reason}): all that it might read is told.")
+
+
+def _escaped(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """A path ends with its tag in brackets, which a table would take for its own markup."""
+    return [(tag, escape(path)) for tag, path in tags.items()]
+
+
+def _text(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return escape(", ".join(map(str, value))) or None
+    return escape(value) if isinstance(value, str) else value

@@ -1,0 +1,288 @@
+"""What the dictionary learns from lineage: origins, inherited law tags, users, and its seeds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from activation.cli.app import app
+from activation.governance.register import Register
+from activation.lineage.columns import Edge, fold_rows
+from activation.lineage.dependencies import Dependencies
+from activation.lineage.dictionary import ColumnFacts, describe_columns
+from activation.lineage.dictionary_files import (
+    EDGES_FILE,
+    check_files,
+    render_files,
+    write_files,
+)
+from activation.lineage.library import Library
+from activation.lineage.manifest import read_project
+from activation.lineage.origins import FeedColumn
+from activation.lineage.pedigree import Pedigree, trace_lineage
+from activation.policies.lineage import Basis, refuse_forbidden_basis
+from activation.policies.packs import Pack
+from tellerline.errors import ContractError, PolicyRefusedError, UsageError
+from tests.activation.installation import ENTRY
+from tests.activation.lineage.manifests import Project, table
+
+TAXONOMY = "kli_id,is_leaf,law_tags\nclient,false,\nretired,true,npi|proxy\ncoffee,true,npi\n"
+TAXONOMY_TYPES = {"kli_id": "varchar", "is_leaf": "boolean", "law_tags": "varchar"}
+FEEDS = [FeedColumn("people", "birthYear", "born"), FeedColumn("people", "number", "member_id")]
+REGISTER = Register.model_validate(
+    {
+        "destinations": {
+            "portal": {
+                **ENTRY,
+                "type": "hubspot",
+                "title": "Portal",
+                "channel": "email",
+                "base_url": "https://example.com",
+                "fields": {"age": {"attribute": "age_band"}, "mail": {"identifier": "email"}},
+            }
+        }
+    }
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Members with age, place and indicators; one segment of coffee drinkers."""
+    made = Project(tmp_path)
+    made.source("people", {"member_id": ("npi",), "born": ("prohibited_basis",), "town": ()})
+    made.seed("kli_taxonomy", TAXONOMY, TAXONOMY_TYPES)
+    people = table("raw.people")
+    made.model(
+        "members",
+        f"select member_id, born, town, 'house' as kind from {people}",
+        layer="core",
+        law_tags=["npi"],
+    )
+    made.model(
+        "fct_member_klis",
+        f"select member_id, 'retired' as kli_id from {table('members')} where born < 1960 "
+        f"union all select member_id, 'coffee' from {table('members')} where town = 'x'",
+        layer="klis",
+    )
+    made.model(
+        "attributes",
+        f"select member_id, case when born < 1960 then 'old' else 'young' end as age_band, "
+        f"town from {table('members')}",
+        ("member_id", "age_band", "town"),
+        layer="activation",
+        publish="attributes",
+    )
+    made.segment(coffee("coffee"), destinations={"portal": ["town"]})
+    return made
+
+
+def coffee(kli_id: str) -> str:
+    name = table("fct_member_klis")
+    return f"select member_id, kli_id as reason from {name} where kli_id = '{kli_id}'"
+
+
+def facts_of(project: Project) -> dict[str, ColumnFacts]:
+    found = describe_columns(project.manifest, project.folder)
+    return {item.kli_id or f"{item.relation}.{item.column}": item for item in found}
+
+
+def pedigree(project: Project, name: str) -> Pedigree:
+    dependencies = Dependencies(Library(read_project(project.manifest, project.folder)))
+    return trace_lineage(dependencies, name, FEEDS, REGISTER)
+
+
+def test_a_column_inherits_the_tags_upstream_each_with_a_path(project: Project) -> None:
+    facts = facts_of(project)
+    assert facts["attributes.age_band"].inherited == {
+        "npi": "attributes.age_band ← members.born [npi]",
+        "prohibited_basis": (
+            "attributes.age_band ← members.born ← raw.people.born [prohibited_basis]"
+        ),
+    }
+    assert "prohibited_basis" not in facts["attributes.town"].inherited
+    # What the model states for all its columns is not told again.
+    assert facts["members.member_id"].inherited == {}
+
+
+def test_a_column_names_what_it_is_made_from_and_who_reads_it(project: Project) -> None:
+    facts = facts_of(project)
+    assert facts["attributes.age_band"].made_from == ("members.born",)
+    assert facts["members.town"].segments == ("one",)
+    assert facts["members.born"].segments == ()
+    assert facts["members.kind"].segments == ()
+
+
+def test_indicators_are_told_apart(project: Project) -> None:
+    facts = facts_of(project)
+    assert set(facts["retired"].inherited) == {"prohibited_basis"}
+    assert facts["coffee"].inherited == {}
+    assert (facts["coffee"].segments, facts["retired"].segments) == (("one",), ())
+    assert "client" not in facts
+
+
+def test_a_column_of_literals_and_one_that_cannot_be_followed_say_so(project: Project) -> None:
+    project.model("words", "select 'x' as word", layer="core")
+    project.model(
+        "pivoted",
+        f"select * from (pivot {table('members')} on kind using count(*))",
+        ("member_id",),
+        upstream=["model.house.members"],
+        layer="core",
+    )
+    facts = facts_of(project)
+    assert facts["words.word"].status == "literal"
+    assert facts["members.town"].status == "followed"
+    assert facts["pivoted.member_id"].status == "unknown"
+    assert facts["pivoted.member_id"].reason
+    assert "prohibited_basis" in facts["pivoted.member_id"].inherited
+    edges = render_files(project.manifest, project.folder, FEEDS, REGISTER)[EDGES_FILE].decode()
+    assert f'members,born,core,pivoted,*,unknown,"{facts["pivoted.member_id"].reason}' in edges
+
+
+def test_logic_is_what_a_column_itself_does(project: Project) -> None:
+    before = facts_of(project)
+    text = project.manifest["nodes"]["model.house.attributes"]["compiled_code"]
+    project.manifest["nodes"]["model.house.attributes"]["compiled_code"] = text.replace(
+        "'old'", "'older'"
+    )
+    after = facts_of(project)
+    moved = {name for name in before if before[name].logic != after[name].logic}
+    assert moved == {"attributes.age_band"}
+
+
+def test_a_stated_tag_of_an_indicator_counts_for_its_segments(project: Project) -> None:
+    assert "proxy" not in project.one().tags
+    project.segment(coffee("retired"))
+    assert project.one().tags["proxy"] == (
+        "seg_one.member_id ← fct_member_klis.member_id of retired [proxy]"
+    )
+
+
+def test_an_attribute_that_goes_with_members_brings_its_tags(project: Project) -> None:
+    assert "prohibited_basis" not in project.one().tags
+    project.segment(coffee("coffee"), destinations={"portal": ["age_band"]})
+    assert project.one().tags["prohibited_basis"].startswith("attributes.age_band ← members.born")
+
+
+PACK = Pack.model_validate(
+    {
+        "pack": "law",
+        "title": "Law",
+        "effective_on": "2026-01-01",
+        "rules": [
+            {
+                "id": "ECOA-1",
+                "rule": "no_forbidden_basis_in_credit",
+                "citation": "Regulation B",
+                "parameters": {"forbidden_tags": ["prohibited_basis", "proxy"]},
+            }
+        ],
+    }
+)
+
+
+def test_credit_related_segments_are_held_to_the_pack() -> None:
+    proxy = {"npi": "a", "proxy": "seg ← zip [proxy]"}
+    refuse_forbidden_basis({"one": Basis(True, {"npi": "a"})}, lambda: (PACK,))
+    # Where nothing is credit-related, no pack is needed.
+    refuse_forbidden_basis({"one": Basis(False, proxy)}, lambda: pytest.fail("not needed"))
+    with pytest.raises(PolicyRefusedError, match=r"(?s)one.*← zip.*Segment two.*← born"):
+        refuse_forbidden_basis(
+            {
+                "one": Basis(True, proxy),
+                "two": Basis(True, {"prohibited_basis": "seg ← born [prohibited_basis]"}),
+                "three": Basis(False, proxy),
+            },
+            lambda: (PACK,),
+        )
+
+
+def test_conditions_on_all_columns_are_told_once() -> None:
+    edges = [
+        Edge("a", "k", "b", "x", "condition"),
+        Edge("a", "k", "b", "y", "condition"),
+        Edge("a", "l", "b", "y", "condition"),
+        Edge("a", "v", "b", "x", "value"),
+        Edge("a", "v", "b", "y", "value"),
+    ]
+    assert fold_rows(edges, ("x", "y")) == {
+        Edge("a", "k", "b", "*", "condition"),
+        *edges[2:],
+    }
+
+
+def test_the_seeds_reach_from_feed_fields_to_destination_fields(project: Project) -> None:
+    text = render_files(project.manifest, project.folder, FEEDS, REGISTER)[EDGES_FILE].decode()
+    assert "feed,feed.people,birthYear,raw,raw.people,born,value," in text
+    assert "core,members,born,activation,attributes,age_band,value," in text
+    assert "activation,attributes,age_band,destination,destination.portal,age,value," in text
+    assert "seg_one,member_id,destination,destination.portal,*,condition," in text
+
+
+def test_seeds_that_are_out_of_date_fail_the_check_with_the_line(project: Project) -> None:
+    def files() -> dict[Path, bytes]:
+        return render_files(project.manifest, project.folder, FEEDS, REGISTER)
+
+    with pytest.raises(ContractError, match="is missing"):
+        check_files(project.folder, files())
+    assert len(write_files(project.folder, files())) == 2
+    check_files(project.folder, files())
+    assert write_files(project.folder, files()) == []
+    project.model("more", f"select town as place from {table('members')}", layer="core")
+    with pytest.raises(ContractError, match=r"1 lines are missing.*members,town,core,more,place"):
+        check_files(project.folder, files())
+
+
+def test_a_pedigree_leads_from_the_feed_to_the_destination(project: Project) -> None:
+    found = pedigree(project, "destination.portal.age")
+    assert "feed.people.birthYear" in found.feed_fields
+    assert Edge("members", "born", "attributes", "age_band", "value") in found.upstream
+    born = pedigree(project, "raw.people.born")
+    assert born.destination_fields == ("destination.portal.age",)
+    assert born.segments == ()
+    town = pedigree(project, "members.town")
+    assert (town.segments, town.destination_fields) == (("one",), ("destination.portal.*",))
+
+
+def test_the_pedigree_of_an_indicator_keeps_to_its_own_rows(project: Project) -> None:
+    assert "feed.people.birthYear" in pedigree(project, "retired").feed_fields
+    assert "feed.people.birthYear" not in pedigree(project, "coffee").feed_fields
+    assert pedigree(project, "coffee").segments == ("one",)
+    assert "feed.people.birthYear" not in pedigree(project, "one").feed_fields
+
+
+@pytest.mark.parametrize("name", ["members.nothing", "nobody", "destination.portal.colour"])
+def test_an_unknown_name_is_a_usage_error(project: Project, name: str) -> None:
+    with pytest.raises(UsageError, match="is no column, indicator, segment or destination"):
+        pedigree(project, name)
+
+
+def run(project: Project, *arguments: str) -> Result:
+    (project.folder / "dbt_project.yml").touch()
+    target = project.folder / "target"
+    target.mkdir(exist_ok=True)
+    (target / "manifest.json").write_text(json.dumps(project.manifest))
+    contracts = project.folder / "ingestion" / "feeds"
+    root = Path(__file__).resolve().parents[3]
+    if not contracts.exists():
+        contracts.parent.mkdir()
+        contracts.symlink_to(root / "ingestion" / "feeds")
+        (project.folder / "governance").symlink_to(root / "governance")
+    environment = {"TELLERLINE_PROJECT": str(project.folder), "DBT_ENGINE_TARGET_PATH": None}
+    return CliRunner().invoke(app, ["dictionary", *arguments], env=environment)
+
+
+def test_lineage_from_the_command_line(project: Project) -> None:
+    assert isinstance(run(project, "lineage", "--check").exception, ContractError)
+    assert len(json.loads(run(project, "lineage", "--write", "--json").stdout)["written"]) == 2
+    assert run(project, "lineage", "--check").exit_code == 0
+    shown = json.loads(run(project, "lineage", "attributes.age_band", "--json").stdout)
+    assert shown["law_tags"]["prohibited_basis"].endswith("← raw.people.born [prohibited_basis]")
+    text = run(project, "lineage", "attributes.age_band").stdout
+    assert "raw.people.born [prohibited_basis]" in text
+    for arguments in (("x", "--write"), ("--write", "--check"), ("nobody",)):
+        assert isinstance(run(project, "lineage", *arguments).exception, UsageError)
