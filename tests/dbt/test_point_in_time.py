@@ -40,6 +40,8 @@ RELATIONS = (
     "segments.seg_recapture__mortgage_elsewhere",
     "segments.seg_deposit_growth__payroll_elsewhere",
     "segments.seg_retention__dormant_digital",
+    "measurement.msr_segment_memberships",
+    "measurement.msr_kli_memberships",
 )
 # Version 3 of posted payments: one on another day, one of another amount, one by another merchant.
 CORRECTIONS = """
