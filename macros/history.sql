@@ -33,6 +33,7 @@
             'subject': 'person_id',
             'version': "'1'",
             'reason': "resolution_rule || ': ' || evidence",
+            'condition': 'membership_count > 1',
         }) -%}
     {%- endif -%}
 {%- endfor -%}
@@ -80,6 +81,7 @@ select
     member_id,
     {{ collection.reason }} as reason
 from {{ relation_of(collection.node) }}
+where {{ collection.get('condition', 'true') }}
 {%- if not loop.last %}
 union all
 {%- endif %}
@@ -90,7 +92,8 @@ union all
 {%- macro record_memberships(run_results) -%}
 {%- set changes = source('history', 'membership_changes') -%}
 {%- set observations = source('history', 'observations') -%}
-{%- set day = as_of_date() -%}
+{#- References stand outside of the condition, where parsing sees them. -#}
+{%- set clock = ref('as_of') -%}
 {%- set loads = source('raw', 'loads') -%}
 {%- if execute and flags.WHICH in ['build', 'run'] -%}
     {%- set collections = built_collections(run_results) -%}
@@ -98,7 +101,7 @@ union all
         {#- A day without data, one that lies beyond the data, and one before the last recorded. -#}
         {%- set question -%}
         select count(*)
-        from {{ ref('as_of') }} as clock
+        from {{ clock }} as clock
         where
             clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
             and clock.as_of_date >= (
@@ -125,7 +128,9 @@ union all
         {%- for built in collections %}'{{ built.node.name }}'{{ ', ' if not loop.last }}{% endfor -%}
     )
     or collection not in (
-        {%- for known in recorded_collections() %}'{{ known.node.name }}'{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for known in recorded_collections() -%}
+            '{{ known.node.name }}'{{ ', ' if not loop.last }}
+        {%- endfor -%}
     )
 )
 {%- endmacro -%}
@@ -256,6 +261,7 @@ select
     {{ as_of_date() }} as observed_date,
     count(*) as membership_count
 from {{ relation_of(collection.node) }}
+where {{ collection.get('condition', 'true') }}
 {%- if not loop.last %}
 union all
 {%- endif %}

@@ -87,3 +87,16 @@ filter(split({{ text }}, '[|]'), part -> part <> '')
 {%- macro quoted(text) -%}
 {{ return("'" ~ (text | string | replace("'", "''")) ~ "'") }}
 {%- endmacro -%}
+
+{#- The texts of a group in order, joined by bars. -#}
+{%- macro joined_texts(text) -%}
+{{ return(adapter.dispatch('joined_texts')(text)) }}
+{%- endmacro -%}
+
+{%- macro default__joined_texts(text) -%}
+string_agg({{ text }}, '|' order by {{ text }})
+{%- endmacro -%}
+
+{%- macro spark__joined_texts(text) -%}
+array_join(sort_array(collect_list({{ text }})), '|')
+{%- endmacro -%}
