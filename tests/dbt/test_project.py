@@ -28,7 +28,7 @@ READS = {
     "segments": {"klis.dim_member_profile", "klis.fct_member_klis"},
     "activation": {"core", "klis.dim_member_profile", "measurement"},
     "dictionary": {"seed"},
-    "measurement": {"staging", "core.as_of", "source"},
+    "measurement": {"staging", "core", "seed", "source"},
 }
 COLUMN_TYPES = {
     "text": "varchar",
