@@ -25,12 +25,23 @@ mcc_categories as (
     select * from {{ ref('mcc_categories') }}
 ),
 
+-- The few transactions that undo others, read once.
+reversals as (
+    select
+        transaction_date,
+        reversal_of_transaction_id,
+        amount,
+        is_posted
+    from transactions
+    where is_reversal
+),
+
 reversed as (
     select
         reversal_of_transaction_id as transaction_id,
         sum(amount) as claimed_amount
-    from transactions
-    where is_reversal and is_posted
+    from reversals
+    where is_posted
     group by reversal_of_transaction_id
 ),
 
@@ -52,11 +63,16 @@ checked as (
 
 -- A reversal of what never came, or not yet.
 orphans as (
-    select transactions.transaction_date
-    from transactions
-    left join transactions as originals
-        on transactions.reversal_of_transaction_id = originals.transaction_id
-    where transactions.is_reversal and originals.transaction_id is null
+    select reversals.transaction_date
+    from reversals
+    left join transactions on reversals.reversal_of_transaction_id = transactions.transaction_id
+    where transactions.transaction_id is null
+),
+
+-- What fits in every way, nearly all, goes no further.
+odd as (
+    select * from checked
+    where has_unknown_mcc or has_unknown_account or has_unknown_member or is_reversed_too_often
 ),
 
 findings as (
@@ -64,28 +80,28 @@ findings as (
         'unknown_mcc' as finding,
         'kept, in the category unknown' as treatment,
         transaction_date as found_date
-    from checked
+    from odd
     where has_unknown_mcc
     union all
     select
         'unknown_account' as finding,
         'kept, counted for the member' as treatment,
         transaction_date
-    from checked
+    from odd
     where has_unknown_account
     union all
     select
         'unknown_member' as finding,
         'kept, nothing inferred until a snapshot shows the member' as treatment,
         transaction_date
-    from checked
+    from odd
     where has_unknown_member
     union all
     select
         'reversed_too_often' as finding,
         'kept, taken back once and never below zero' as treatment,
         transaction_date
-    from checked
+    from odd
     where is_reversed_too_often
     union all
     select
