@@ -39,6 +39,8 @@ RELATIONS = (
     "klis.fct_member_klis",
     "klis.dim_member_profile",
     *sorted(f"segments.{path.stem}" for path in (ROOT / "models" / "segments").rglob("seg_*.sql")),
+    "measurement.msr_segment_memberships",
+    "measurement.msr_kli_memberships",
 )
 # Version 3 of posted payments: one on another day, one of another amount, one by another merchant.
 CORRECTIONS = """

@@ -28,7 +28,7 @@ READS = {
     "segments": {"klis.dim_member_profile", "klis.fct_member_klis"},
     "activation": {"core", "klis.dim_member_profile", "measurement", "segments"},
     "dictionary": {"seed", "snapshot"},
-    "measurement": {"staging"},
+    "measurement": {"staging", "core", "seed", "source"},
 }
 COLUMN_TYPES = {
     "text": "varchar",
