@@ -70,7 +70,7 @@ docs: install ## Open dbt docs of the last demo on http://127.0.0.1:8080
 test: lint test-python ## Everything that CI runs: lint, types, imports, dbt build with its tests, pytest
 
 test-python: install-dev ## pytest; the dbt project is built with unit and data tests on the way
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not campaign" -q
+	@$(BIN)/python -m pytest -n 3 --dist loadscope -m "not campaign" -q
 
 campaign: install-dev ## Long fault campaigns
 	@$(BIN)/python -m pytest -n 2 -m campaign

@@ -67,6 +67,17 @@ where 1 = 0
 {{ literal_rows({'segment_id': 'string', 'holdout_ratio': 'double'}, rows) }}
 {%- endmacro -%}
 
+{#- The channels on which each audience of purpose suppression leaves its members out. -#}
+{%- macro suppression_channels() -%}
+{%- set rows = [] -%}
+{%- for segment in described_segments() if segment.facts.purpose == 'suppression' -%}
+    {%- for channel in segment.facts.channels -%}
+        {%- do rows.append([segment.segment_id.split('__')[1], channel]) -%}
+    {%- endfor -%}
+{%- endfor -%}
+{{ literal_rows({'suppression_reason': 'string', 'channel': 'string'}, rows) }}
+{%- endmacro -%}
+
 {#- Why a column's values are not listed, by its name or the end of its name. A column states what these
     do not cover, in its YAML: `allowed_values`, or `open_values` with the reason. -#}
 {%- macro reasons_for_open_values() -%}

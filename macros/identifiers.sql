@@ -30,3 +30,10 @@ end
     and substr({{ text }}, 4, 2) <> '11'
 )
 {%- endmacro -%}
+
+{#- First and last name in lower-case letters, without nicknames in quotation marks: the form in
+    which names are compared. Suffixes stay, because father and son may share all else. -#}
+{%- macro name_key(first_name, last_name) -%}
+{%- set plain_first = replace_pattern(first_name, '"[^"]*"', '') -%}
+nullif(lower({{ replace_pattern(plain_first ~ " || ' ' || " ~ last_name, '[^\\p{L}]', '') }}), '')
+{%- endmacro -%}

@@ -36,7 +36,9 @@ for command in COMMANDS:
 audit.command("verify")(proving.verify)
 audit.command("export")(proving.export)
 app.add_typer(audit, name="audit")
+segment.command("new")(segments.new)
 segment.command("lock")(segments.lock)
+segment.command("diff")(segments.diff)
 app.add_typer(segment, name="segment")
 for command in (dictionary.show, dictionary.lineage, dictionary.changes):
     words.command()(command)

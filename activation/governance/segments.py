@@ -34,6 +34,8 @@ class Purpose(StrEnum):
     CREDIT_OFFERS = "credit_offers"
     SERVICE = "service"
     THIRD_PARTY_SHARING = "third_party_sharing"
+    # Leaves members out of other audiences. Nobody is asked consent for it, and it goes nowhere.
+    SUPPRESSION = "suppression"
 
 
 class LegalBasis(StrEnum):
@@ -63,6 +65,7 @@ class SegmentFacts(Document):
     """The facts without which no segment leaves the building.
 
     `destinations` names, for each destination, the attributes that may go there with the members.
+    An audience without destinations is counted, compared and published, and cannot leave.
     """
 
     title: Line
@@ -71,7 +74,7 @@ class SegmentFacts(Document):
     goal_kli: Word
     legal_basis: LegalBasis
     channels: tuple[Channel, ...] = Field(min_length=1)
-    destinations: dict[Word, tuple[Word, ...]] = Field(min_length=1)
+    destinations: dict[Word, tuple[Word, ...]]
     sensitivity: Sensitivity
     credit_related: bool
     holdout_ratio: Decimal = Field(ge=0, le=Decimal("0.5"))
@@ -85,5 +88,12 @@ class SegmentFacts(Document):
     def _band_is_a_band(self) -> SegmentFacts:
         if self.minimum_size > self.maximum_size:
             msg = "minimum_size is above maximum_size"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _suppression_stays_whole_and_here(self) -> SegmentFacts:
+        if self.purpose is Purpose.SUPPRESSION and (self.destinations or self.holdout_ratio):
+            msg = "an audience of purpose suppression has no destinations and holds nobody out"
             raise ValueError(msg)
         return self

@@ -24,3 +24,16 @@ cast(hash({{ columns | join(', ') }}) >> 1 as bigint)
 {%- macro spark__row_checksum(columns) -%}
 abs(xxhash64({{ columns | join(', ') }}) div 2)
 {%- endmacro -%}
+
+{#- SHA-256 of a text as 64 hexadecimal digits. -#}
+{%- macro text_sha256(text) -%}
+{{ return(adapter.dispatch('text_sha256')(text)) }}
+{%- endmacro -%}
+
+{%- macro default__text_sha256(text) -%}
+sha256({{ text }})
+{%- endmacro -%}
+
+{%- macro spark__text_sha256(text) -%}
+sha2({{ text }}, 256)
+{%- endmacro -%}

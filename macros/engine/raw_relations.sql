@@ -8,7 +8,7 @@ select
     table_catalog || '.' || table_schema || '.' || table_name as relation_name,
     column_name
 from system.information_schema.columns
-where table_schema = 'raw'
+where table_schema in ('raw', 'history')
 {%- endmacro -%}
 
 {%- macro create_source_schema(relation) -%}

@@ -126,3 +126,16 @@ unnest({{ list }})
 {%- macro spark__each_of(list) -%}
 explode({{ list }})
 {%- endmacro -%}
+
+{#- The texts of a group in order, joined by bars. -#}
+{%- macro joined_texts(text) -%}
+{{ return(adapter.dispatch('joined_texts')(text)) }}
+{%- endmacro -%}
+
+{%- macro default__joined_texts(text) -%}
+string_agg({{ text }}, '|' order by {{ text }})
+{%- endmacro -%}
+
+{%- macro spark__joined_texts(text) -%}
+array_join(sort_array(collect_list({{ text }})), '|')
+{%- endmacro -%}

@@ -44,6 +44,17 @@ former_status as (
     group by member_days.member_id
 ),
 
+-- The same for the home.
+former_home as (
+    select
+        member_days.member_id,
+        max(member_days.business_date) as last_other_date
+    from member_days
+    inner join ranked on member_days.member_id = ranked.member_id and ranked.day_rank = 1
+    where member_days.home_zip <> ranked.home_zip
+    group by member_days.member_id
+),
+
 final as (
     select
         ranked.member_id,
@@ -66,11 +77,13 @@ final as (
         ranked.is_minor,
         ranked.is_employee,
         ranked.home_zip,
+        cast({{ days_after('former_home.last_other_date', 1) }} as date) as home_zip_since_date,
         ranked.branch_code,
         ranked.business_date as snapshot_date
     from ranked
     cross join latest
     left join former_status on ranked.member_id = former_status.member_id
+    left join former_home on ranked.member_id = former_home.member_id
     where ranked.day_rank = 1
 )
 

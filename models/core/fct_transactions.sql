@@ -42,6 +42,7 @@ final as (
         netted.reversal_of_transaction_id,
         netted.direction,
         netted.channel,
+        netted.descriptor_id,
         netted.amount,
         cast(netted.reversed_amount as decimal(18, 2)) as reversed_amount,
         cast(

@@ -2,6 +2,14 @@ with
 
 links as (
     select * from {{ ref('fct_identity_links') }}
+    where valid_to_date is null and identifier_kind <> 'device'
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by identifier_kind, identifier_value) as claim_count
+    from links
 ),
 
 final as (
@@ -12,7 +20,11 @@ final as (
         is_valid,
         resolution_rule,
         evidence
-    from links
+        || case
+            when claim_count > 1 then ', claimed by ' || cast(claim_count as string) || ' members'
+            else ''
+        end as evidence
+    from counted
 )
 
 select * from final

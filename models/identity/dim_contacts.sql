@@ -5,19 +5,35 @@ source as (
     where business_date <= {{ as_of_date() }}
 ),
 
+-- Of several changes in one day's file, the last one made.
 ranked as (
     select
         *,
         row_number() over (
-            partition by member_id
-            order by updated_at desc, business_date desc, load_id desc, line_number desc
+            partition by member_id, business_date
+            order by updated_at desc, load_id desc, line_number desc
         ) as change_rank
     from source
+),
+
+-- A change that comes after a later one was known is news of no day.
+followed as (
+    select
+        *,
+        max(updated_at) over (
+            partition by member_id
+            order by business_date
+            rows between unbounded preceding and 1 preceding
+        ) as known_updated_at
+    from ranked
+    where change_rank = 1
 ),
 
 final as (
     select
         member_id,
+        business_date as valid_from_date,
+        lead(business_date) over (partition by member_id order by business_date) as valid_to_date,
         cast(updated_at as timestamp) as updated_at,
         nullif(trim(first_name), '') as first_name,
         nullif(trim(last_name), '') as last_name,
@@ -27,8 +43,8 @@ final as (
         nullif(trim(city), '') as city,
         nullif(trim(state), '') as state,
         nullif(trim(postal_code), '') as postal_code
-    from ranked
-    where change_rank = 1
+    from followed
+    where known_updated_at is null or updated_at >= known_updated_at
 )
 
 select * from final

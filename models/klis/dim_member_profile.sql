@@ -17,6 +17,14 @@ activity as (
     select * from {{ ref('fct_member_activity') }}
 ),
 
+measures as (
+    select * from {{ ref('fct_member_measures') }}
+),
+
+regions as (
+    select * from {{ ref('zip_regions') }}
+),
+
 member_klis as (
     select * from {{ ref('fct_member_klis') }}
 ),
@@ -58,6 +66,7 @@ measured as (
         members.member_type,
         members.member_status,
         members.is_minor,
+        substr(members.home_zip, 1, 3) as zip3,
         {{ days_between('members.member_since_date', as_of_date()) }} as tenure_days,
         case
             when members.member_type = 'individual'
@@ -134,10 +143,45 @@ final as (
         ) as digital_adoption_score,
         cast(measured.days_since_funding as integer) as days_since_funding,
         cast(coalesce(kli_counts.competitive_kli_count, 0) as integer) as competitive_kli_count,
-        cast(coalesce(kli_counts.spend_kli_count, 0) as integer) as spend_kli_count
+        cast(coalesce(kli_counts.spend_kli_count, 0) as integer) as spend_kli_count,
+        coalesce(regions.region, 'not_known') as home_region,
+        case
+            when measures.monthly_income_amount is null then 'none'
+            when measures.monthly_income_amount < 2500 then 'under_2500'
+            when measures.monthly_income_amount < 5000 then '2500_to_5000'
+            when measures.monthly_income_amount < 10000 then '5000_to_10000'
+            else 'over_10000'
+        end as income_band,
+        coalesce(measures.pay_cadence, 'none') as pay_cadence,
+        measures.days_to_next_pay,
+        coalesce(measures.product_type_count, 0) as product_type_count,
+        coalesce(measures.recurring_payee_count, 0) as recurring_payee_count,
+        coalesce(measures.subscription_count, 0) as subscription_count,
+        coalesce(measures.card_on_file_count, 0) as card_on_file_count,
+        coalesce(measures.competitor_product_count, 0) as competitor_product_count,
+        case
+            when coalesce(measures.held_away_loan_amount, 0) = 0 then 'none'
+            when measures.held_away_loan_amount < 10000 then 'under_10k'
+            when measures.held_away_loan_amount < 100000 then '10k_to_100k'
+            else 'over_100k'
+        end as held_away_loan_band,
+        measures.card_wallet_ratio,
+        measures.lending_wallet_ratio,
+        measures.deposit_wallet_ratio,
+        coalesce(measures.debit_count_30_days, 0) as debit_count_30_days,
+        coalesce(measures.digital_service_count, 0) as digital_service_count,
+        coalesce(measures.primary_institution_index, 0) as primary_institution_index,
+        case
+            when measures.primary_institution_index >= 65 then 'primary'
+            when measures.primary_institution_index >= 30 then 'secondary'
+            else 'peripheral'
+        end as primacy_band,
+        measures.activation_score
     from measured
     left join holdings on measured.member_id = holdings.member_id
     left join kli_counts on measured.member_id = kli_counts.member_id
+    left join measures on measured.member_id = measures.member_id
+    left join regions on measured.zip3 = regions.zip3
 )
 
 select * from final

@@ -11,6 +11,16 @@ taxonomy as (
 assigned as (
     select * from {{ ref('kli_rules__evaluated') }}
     union all
+    select * from {{ ref('kli_bands__evaluated') }}
+    union all
+    select * from {{ ref('kli_intent__page_visits') }}
+    union all
+    select * from {{ ref('kli_geography__home_region') }}
+    union all
+    select * from {{ ref('kli_behaviour__life_events') }}
+    union all
+    select * from {{ ref('kli_client__family_events') }}
+    union all
     select * from {{ ref('kli_behaviour__recent_login') }}
     union all
     select * from {{ ref('kli_behaviour__dormant_digital') }}

@@ -158,6 +158,10 @@ FACTS: dict[str, tuple[dict[str, Any], str]] = {
     "no cap": ({"frequency_cap": {"maximum_touches": 0}}, "frequency_cap.maximum_touches"),
     "no size": ({"minimum_size": 0}, "minimum_size"),
     "a band that is none": ({"minimum_size": 9, "maximum_size": 8}, "minimum_size is above"),
+    "a suppression that leaves": ({"purpose": "suppression", "holdout_ratio": 0}, "suppression"),
+    "a suppression with a holdout": (
+        {"purpose": "suppression", "destinations": {}}, "holds nobody out",
+    ),
     "no version": ({"version": "one"}, "version"),
     "a title with a line break": ({"title": "a\nb"}, "title"),
 }  # fmt: skip

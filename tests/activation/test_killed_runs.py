@@ -155,7 +155,7 @@ class Chronicle:
 
 @pytest.mark.parametrize(
     ("destination", "form", "count"),
-    [("hubspot", "delta", 12), ("mailhouse", "delta", 8), ("mailhouse", "full", 4)],
+    [("hubspot", "delta", 10), ("mailhouse", "delta", 6), ("mailhouse", "full", 4)],
 )
 def test_killed_anywhere_the_run_ends_as_planned(
     story: Chronicle, destination: str, form: str, count: int

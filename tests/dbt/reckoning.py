@@ -33,6 +33,7 @@ class Payment:
     channel: str
     amount: Decimal
     reading: Reading
+    company: str
 
 
 @dataclass
@@ -51,6 +52,8 @@ class Institution:
     payments: list[Payment] = field(default_factory=list)
     logins: dict[str, list[date]] = field(default_factory=lambda: defaultdict(list))
     applications: dict[str, Row] = field(default_factory=dict)
+    accounts: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    visits: dict[str, list[tuple[date, str]]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def read(cls, session: DbtSession, today: date) -> Institution:
@@ -62,6 +65,8 @@ class Institution:
             day = event["occurred_at"].date()
             if event["event_type"] == "login" and event["is_successful"] and day <= today:
                 self.logins[event["member_id"]].append(day)
+            if event["event_type"] == "page_view" and event["is_successful"] and day <= today:
+                self.visits[event["member_id"]].append((day, event["page"]))
         for event in read_raw(session, "onboarding_events"):
             if event["occurred_at"].date() <= today:
                 application = self.applications.setdefault(
@@ -78,6 +83,7 @@ class Institution:
                 self.members[row["member_id"]] = row
                 if row["account_id"] and row["account_status"] != "closed":
                     self.products[row["member_id"]].add(row["product_type"])
+                    self.accounts[row["member_id"]].append(row)
 
     def _read_transactions(self, rows: list[Row]) -> None:
         last: dict[str, Row] = {}
@@ -98,6 +104,7 @@ class Institution:
                     Payment(
                         row["member_id"], row["account_id"], row["posted_date"], row["direction"],
                         row["channel"], amount, reading,
+                        (row["ach_company_name"] or "").strip().upper(),
                     )
                 )  # fmt: skip
 

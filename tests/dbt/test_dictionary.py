@@ -14,6 +14,10 @@ SEGMENT_KEYS = {
     "sensitivity", "credit_related", "holdout_ratio", "frequency_cap", "minimum_size",
     "maximum_size", "expires_on", "version",
 }  # fmt: skip
+GOALS = {
+    "business", "cross_sell", "deposit_growth", "digital_adoption", "onboarding", "re_engagement",
+    "recapture", "retention", "suppression",
+}  # fmt: skip
 DATASETS = {
     "attributes": None,
     "caps": ["member_id", "channel", "touched_date", "touch_count"],
@@ -82,7 +86,8 @@ def test_nothing_may_leave_but_reviewed_attributes(built):
 
 def test_segments_state_exactly_the_facts_that_govern_them(models):
     segments = segments_of(models)
-    assert len(segments) == 4
+    assert {name.removeprefix("seg_").split("__")[0] for name in segments} == GOALS
+    assert len(segments) >= 16
     for name, facts in segments.items():
         assert set(facts) == SEGMENT_KEYS, name
         assert set(facts["frequency_cap"]) == {"maximum_touches", "window_days"}, name

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt.sessions import DbtSession
+from tests.dbt.sessions import ROOT, DbtSession
 
 PAST = date(2026, 5, 20)
 # Every sixth file of these feeds arrives late.
@@ -34,12 +34,13 @@ RELATIONS = (
     "core.dim_accounts",
     "core.fct_consents",
     "core.fct_onboarding",
+    "core.fct_recurring_flows",
+    "core.fct_member_measures",
     "klis.fct_member_klis",
     "klis.dim_member_profile",
-    "segments.seg_onboarding__funded_not_active",
-    "segments.seg_recapture__mortgage_elsewhere",
-    "segments.seg_deposit_growth__payroll_elsewhere",
-    "segments.seg_retention__dormant_digital",
+    *sorted(f"segments.{path.stem}" for path in (ROOT / "models" / "segments").rglob("seg_*.sql")),
+    "measurement.msr_segment_memberships",
+    "measurement.msr_kli_memberships",
 )
 # Version 3 of posted payments: one on another day, one of another amount, one by another merchant.
 CORRECTIONS = """

@@ -26,9 +26,9 @@ READS = {
     "identity": {"source", "identity", "core.as_of"},
     "klis": {"core", "klis", "seed"},
     "segments": {"klis.dim_member_profile", "klis.fct_member_klis"},
-    "activation": {"core", "klis.dim_member_profile", "measurement"},
+    "activation": {"core", "klis.dim_member_profile", "measurement", "segments"},
     "dictionary": {"seed", "snapshot"},
-    "measurement": {"staging"},
+    "measurement": {"staging", "core", "seed", "source"},
 }
 COLUMN_TYPES = {
     "text": "varchar",
@@ -112,6 +112,29 @@ def test_exposures_end_where_segments_go(models, manifest):
         if ".seg_" in node
     }
     assert shown == going
+
+
+def test_audiences_of_purpose_suppression_and_no_others_suppress(models):
+    suppressing = {
+        f"model.tellerline.{name}"
+        for name, facts in segments_of(models).items()
+        if facts["purpose"] == "suppression"
+    }
+    readers = {
+        (model["name"], parent)
+        for model in models
+        if layer_of(model) == "activation"
+        for parent in model["depends_on"]["nodes"]
+        if ".seg_" in parent
+    }
+    assert suppressing
+    assert readers == {("act_suppressions", parent) for parent in suppressing}
+
+
+def test_every_segment_is_checked_to_be_sound(models, manifest):
+    check = manifest["nodes"]["test.tellerline.assert_segments_are_sound"]
+    checked = {parent.split(".")[-1] for parent in check["depends_on"]["nodes"]}
+    assert set(segments_of(models)) <= checked
 
 
 def test_every_segment_and_rule_model_has_unit_tests(models, manifest):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.dbt.reading import read_seed
 from tests.dbt.reckoning import Institution
+from tests.dbt.reckoning_behaviours import BEHAVIOURS
 from tests.dbt.sessions import LAST_DAY, DbtSession
 
 # How many members the fixture has in each segment at least: an empty set proves nothing.
@@ -34,21 +35,35 @@ def test_segment_members_are_those_of_the_reckoning(built, institution, segment)
     assert len(expected) >= least
 
 
+@pytest.fixture(scope="module")
+def assigned(built: DbtSession) -> dict[str, list[tuple[str, int, Decimal, Decimal]]]:
+    """What the models assign, by indicator: member, count, amount, confidence."""
+    found: dict[str, list[tuple[str, int, Decimal, Decimal]]] = {}
+    for kli_id, *facts in built.rows(
+        "select kli_id, member_id, evidence_count, evidence_amount, confidence "
+        "from klis.fct_member_klis"
+    ):
+        found.setdefault(kli_id, []).append(tuple(facts))
+    return found
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["kli_id"])
-def test_rule_members_are_those_of_the_reckoning(built, institution, rule):
-    rows = built.rows(
-        "select member_id, evidence_count, evidence_amount, confidence from klis.fct_member_klis "
-        f"where kli_id = '{rule['kli_id']}'"
-    )
+def test_rule_members_are_those_of_the_reckoning(assigned, institution, rule):
+    rows = assigned.get(rule["kli_id"], [])
     expected = institution.rule_members(rule)
     assert {row[0]: row[1:3] for row in rows} == {m: held[:2] for m, held in expected.items()}
     for member, _, _, confidence in rows:
         assert abs(confidence - expected[member][2]) <= Decimal("0.006")
 
 
-def test_most_rules_hold_for_somebody(built):
-    rows = built.rows(
-        "select count(distinct kli_id) from klis.fct_member_klis "
-        "where kli_id in (select kli_id from seeds.kli_rules)"
-    )
-    assert rows[0][0] >= 14
+@pytest.mark.parametrize("kli_id", BEHAVIOURS)
+def test_members_of_behaviours_are_those_of_the_reckoning(assigned, institution, kli_id):
+    reckon, least = BEHAVIOURS[kli_id]
+    expected = reckon(institution)
+    assert {row[0] for row in assigned.get(kli_id, [])} == expected & institution.adults
+    assert len(expected) >= least
+
+
+def test_most_rules_hold_for_somebody(assigned):
+    held = {rule["kli_id"] for rule in RULES} & set(assigned)
+    assert len(held) >= 35

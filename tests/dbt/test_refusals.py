@@ -72,6 +72,32 @@ def test_rules_that_speak_of_sensitive_matters_are_refused(spoiled, checks, kli_
     assert failures(spoiled, check)
 
 
+@pytest.mark.parametrize(
+    ("seed", "line"),
+    [
+        ("kli_pages", "('intent__x', '/products/health-savings', 1)"),
+        ("kli_pages", "('intent__church_loans', '/products/x', 1)"),
+        ("kli_bands", "('client__hardship', 'debit_count_30_days', 0, '1', 1.00, 'Payments')"),
+        ("kli_bands", "('client__x', 'debit_count_30_days', 0, '1', 1.00, 'Casino visits')"),
+    ],
+)
+def test_other_lines_that_speak_of_sensitive_matters_are_refused(spoiled, checks, seed, line):
+    check = checks[f"{seed}__speaks_of_nothing_sensitive"]
+    assert failures(spoiled, check) == []
+    spoiled.execute(f"insert into seeds.{seed} values {line}")
+    assert failures(spoiled, check)
+
+
+def test_no_measure_counts_what_is_sensitive(spoiled, checks):
+    check = checks["fct_member_categories__holds"]
+    assert failures(spoiled, check) == []
+    spoiled.execute(
+        "update core.fct_member_categories set category_id = 'withheld' "
+        "where category_id = 'coffee'"
+    )
+    assert failures(spoiled, check)
+
+
 def test_indicators_described_by_sensitive_words_are_refused(spoiled, checks):
     check = checks["kli_taxonomy__speaks_of_nothing_sensitive"]
     assert failures(spoiled, check) == []

@@ -89,36 +89,59 @@ def test_each_mutant_of_a_model_fails_a_unit_test(built, types, model):
     assert not survivors, "\n".join(survivors)
 
 
-def test_each_mutant_of_a_rule_line_fails_a_unit_test(built, types):
+# What a number of a line may be mistaken for, all lines at once: each is judged by its own rows.
+AMOUNT_STEP = (
+    "case when measure like '%amount' then 0.01 when measure like '%ratio' then 0.0001 else 1 end"
+)
+LINES = {
+    "kli_rules": {
+        "window_days": ("window_days + 1", "window_days - 1"),
+        "minimum_count": ("minimum_count + 1", "minimum_count - 1"),
+        "minimum_amount": ("minimum_amount + 0.01", "minimum_amount - 0.01"),
+        "direction": ("case direction when 'debit' then 'credit' else 'debit' end",),
+        "member_type": (
+            "case member_type when 'individual' then 'business' else 'individual' end",
+        ),
+    },
+    "kli_bands": {
+        "at_least": (f"at_least + {AMOUNT_STEP}", f"at_least - {AMOUNT_STEP}"),
+        "below": (
+            f"cast(cast(below as decimal(18, 4)) + {AMOUNT_STEP} as varchar)",
+            f"cast(cast(below as decimal(18, 4)) - {AMOUNT_STEP} as varchar)",
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("seed", "name"),
+    [
+        ("kli_rules", "each_rule_line_holds_at_its_threshold"),
+        ("kli_bands", "each_band_line_meets_its_borders"),
+    ],
+)
+def test_each_mutant_of_a_line_fails_a_unit_test(built, types, seed, name):
     manifest = built.manifest
-    sql = compiled(manifest, "kli_rules__evaluated")
-    test = next(
-        t
-        for t in unit_tests_of(manifest, "kli_rules__evaluated")
-        if t.name == "each_rule_line_holds_at_its_threshold"
-    )
-    bench = Bench(types, test)
+    model = f"{seed}__evaluated"
+    sql = compiled(manifest, model)
+    bench = Bench(types, next(t for t in unit_tests_of(manifest, model) if t.name == name))
     assert bench.passes(sql)
+    sound = bench.rows_by("kli_id", sql)
     survivors = []
-    for row in test.given["kli_rules"]:
-        for column, value in rule_mutants(row):
-            change = f"update kli_rules set {column} = ? where kli_id = ?"
-            bench.connection.execute(change, [value, row["kli_id"]])
-            if bench.passes(sql):
-                survivors.append(f"{row['kli_id']}: {column} {value}")
-            bench.connection.execute(change, [row[column], row["kli_id"]])
-    assert bench.passes(sql)
+    for column, mistakes in LINES[seed].items():
+        for mistake in mistakes:
+            bench.fill(seed, types[seed], bench.test.given[seed])
+            changed = bench.connection.execute(
+                f"update {seed} set {column} = {mistake} "
+                f"where {column} is not null and cast({column} as varchar) <> '' returning kli_id"
+            ).fetchall()
+            wrong = bench.rows_by("kli_id", sql)
+            survivors += [
+                f"{kli_id}: {column} = {mistake}"
+                for (kli_id,) in changed
+                if wrong.get(kli_id) == sound.get(kli_id)
+            ]
     assert not survivors, "\n".join(survivors)
-
-
-def rule_mutants(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (column, what it becomes)."""
-    steps = (("window_days", 1), ("minimum_count", 1), ("minimum_amount", Decimal("0.01")))
-    for column, step in steps:
-        yield column, str(Decimal(row[column]) + step)
-        yield column, str(Decimal(row[column]) - step)
-    yield "direction", "credit" if row["direction"] == "debit" else "debit"
-    yield "member_type", "business" if row["member_type"] == "individual" else "individual"
 
 
 def test_the_bench_finds_a_broken_threshold():

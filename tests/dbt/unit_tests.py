@@ -21,7 +21,7 @@ class UnitTest:
 
     name: str
     model: str
-    given: dict[str, list[dict[str, Any]]]
+    given: dict[str, list[dict[str, Any]] | str]
     columns: list[str]
     expected: list[tuple[str | None, ...]]
 
@@ -73,10 +73,13 @@ class Bench:
         for table, rows in test.given.items():
             self.fill(table, types[table], rows)
 
-    def fill(self, table: str, columns: dict[str, str], rows: list[dict[str, Any]]) -> None:
-        """Make one table; columns that the rows leave out are null."""
+    def fill(self, table: str, columns: dict[str, str], rows: list[dict[str, Any]] | str) -> None:
+        """Make one table from rows or a query; columns that these leave out are null."""
         declared = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         self.connection.execute(f"create or replace table {table} ({declared})")
+        if isinstance(rows, str):
+            self.connection.execute(f"insert into {table} by name {rows}")
+            return
         if not rows:
             return
         names = list(rows[0])
@@ -90,14 +93,26 @@ class Bench:
 
     def passes(self, sql: str) -> bool:
         """Return whether the model's SQL gives the expected rows."""
-        wanted = ", ".join(f'cast("{c}" as varchar) as "{c}"' for c in self.test.columns)
         try:
-            actual = self.connection.execute(
-                f"with model as ({localise(sql)}) select {wanted} from model"
-            ).fetchall()
+            actual = self.actual(sql)
         except duckdb.Error:
             return False
         return sorted(actual, key=repr) == sorted(self.normalised(sql), key=repr)
+
+    def actual(self, sql: str) -> list[tuple[str | None, ...]]:
+        """Return the rows that the model's SQL gives, as text."""
+        wanted = ", ".join(f'cast("{c}" as varchar) as "{c}"' for c in self.test.columns)
+        return self.connection.execute(
+            f"with model as ({localise(sql)}) select {wanted} from model"
+        ).fetchall()
+
+    def rows_by(self, column: str, sql: str) -> dict[str | None, set[tuple[str | None, ...]]]:
+        """Return the rows that the model's SQL gives, by the value of a column."""
+        place = self.test.columns.index(column)
+        found: dict[str | None, set[tuple[str | None, ...]]] = {}
+        for row in self.actual(sql):
+            found.setdefault(row[place], set()).add(row)
+        return found
 
     def normalised(self, sql: str) -> list[tuple[str | None, ...]]:
         """Return the expected rows, cast to the model's types and back to text."""

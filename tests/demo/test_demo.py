@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 MEMBERS, DAYS = "900", "100"
 WRITES = ("/batch/upsert", "/memberships/add", "/memberships/remove", "/batch/write")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from feed_site import NAMES, Row, Site, before, lines_of, make_file, make_rows, 
 from tellerline.consent_journal import ConsentJournal
 
 SCRIPT = Path(__file__).with_name("kill_points.py")
-POINTS = 14
+POINTS = 8
 
 
 def spoil(feed: str, rows: list[Row]) -> list[Row]:

@@ -52,7 +52,9 @@ def test_a_good_document_is_read_and_cannot_change(tmp_path: Path) -> None:
         ("? [1, 2]\n: 3\n", "policy.yml"),
         ("a: \x01\n", "is not YAML"),
         (b"a: \xff\n", "is not UTF-8"),
-        ("[" * 5000, "policy.yml"),
+        ("[" * 5000, "nested more than"),
+        ("- " * 400_000, "policy.yml"),
+        ("a:\n" + "".join(" " * n + "- \n" for n in range(1, 200)), "nested more than"),
         ("x" * (MAX_BYTES + 1), "larger than"),
     ],
 )

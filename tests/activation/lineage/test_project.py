@@ -17,6 +17,7 @@ from activation.governance.register import read_register
 from activation.lineage import column_lineage, describe_segments
 from activation.lineage.dictionary import describe_columns
 from activation.lineage.dictionary_files import check_files, render_files
+from activation.lineage.lock import LOCK_FILE, check_lock, read_lock
 from activation.lineage.origins import FeedColumn
 from activation.policies.lineage import RULE
 from activation.policies.packs import packs_in_force
@@ -167,6 +168,10 @@ def test_a_restyled_project_moves_nothing(compiled: Compiled) -> None:
     }
 
 
+def test_the_lock_holds_every_segment_as_it_is(compiled: Compiled) -> None:
+    check_lock(read_lock(ROOT / LOCK_FILE), compiled.segments)
+
+
 def test_credit_related_segments_have_no_forbidden_tag_upstream(compiled: Compiled) -> None:
     for name, lineage in compiled.segments.items():
         facts = compiled.first["nodes"][model_id(name)]["config"]["meta"]["segment"]
@@ -186,6 +191,35 @@ def test_a_forbidden_column_is_found_with_its_path(compiled: Compiled) -> None:
         "← stg_alkami__account_snapshots.birth_year ← raw.account_snapshot.birth_year "
         "[prohibited_basis]"
     )
+
+
+@pytest.mark.parametrize(
+    ("kli_id", "tags"),
+    [
+        ("geography__dallas", {"proxy"}),
+        ("geography__outside", {"proxy"}),
+        ("geography__moved", {"proxy"}),
+        ("client__new_child", {"prohibited_basis"}),
+        ("client__retirement", {"prohibited_basis"}),
+        ("client__life_stage_retired", {"prohibited_basis"}),
+        ("client__primary", set()),
+        ("client__deposits_over_50k", set()),
+        ("behaviour__home_purchase", set()),
+        ("behaviour__paid_weekly", set()),
+        ("intent__mortgage", set()),
+        ("spend__amazon", set()),
+    ],
+)
+def test_an_indicator_brings_its_own_tags_and_no_others(
+    compiled: Compiled, kli_id: str, tags: set[str]
+) -> None:
+    name = "recapture__mortgage_elsewhere"
+    node = compiled.first["nodes"][model_id(name)]
+    code = node["compiled_code"].replace("competitive__mortgage", kli_id)
+    assert code != node["compiled_code"]
+    nodes = {**compiled.first["nodes"], model_id(name): {**node, "compiled_code": code}}
+    found = describe_segments({**compiled.first, "nodes": nodes}, ROOT)[name]
+    assert FORBIDDEN_IN_CREDIT & found.tags.keys() == tags
 
 
 def test_a_destination_field_leads_back_to_the_feed(compiled: Compiled) -> None:

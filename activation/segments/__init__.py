@@ -1,0 +1,1 @@
+"""The work of segment authors: a new segment, and what a change does to audiences."""

@@ -1,0 +1,312 @@
+{#- The history of memberships: who entered and left which segment, indicator or person, and why.
+    What a segment holds today cannot tell who was in it before, so every run that succeeds compares
+    what it built with what was recorded, and appends the differences as of its day. Days only move
+    forward: a run for a day before the last one recorded appends nothing, and a run for the last one
+    replaces that day. The models of the history show it as of the as-of day. -#}
+
+{#- What is recorded: kind, relation, and the expressions of subject, version and reason. Segments
+    are found by their metadata, so that a new one is recorded without a line here. -#}
+{%- macro recorded_collections() -%}
+{%- set found = [] -%}
+{%- for segment in described_segments() -%}
+    {%- do found.append({
+        'kind': 'segment',
+        'node': segment.node,
+        'subject': quoted(segment.segment_id),
+        'version': quoted(segment.facts.version),
+        'reason': 'reason',
+    }) -%}
+{%- endfor -%}
+{%- for node in described_models() -%}
+    {%- if node.name == 'fct_member_klis' -%}
+        {%- do found.append({
+            'kind': 'kli',
+            'node': node,
+            'subject': 'kli_id',
+            'version': 'cast(kli_version as string)',
+            'reason': 'rationale',
+        }) -%}
+    {%- elif node.name == 'fct_person_members' -%}
+        {%- do found.append({
+            'kind': 'person',
+            'node': node,
+            'subject': 'person_id',
+            'version': "'1'",
+            'reason': "resolution_rule || ': ' || evidence",
+            'condition': 'membership_count > 1',
+        }) -%}
+    {%- endif -%}
+{%- endfor -%}
+{{ return(found) }}
+{%- endmacro -%}
+
+{#- The collections of the project that this run built, none when anything in it failed: a build that
+    is not published leaves no trace in the history. -#}
+{%- macro built_collections(run_results) -%}
+{%- set built = [] -%}
+{%- set failed = [] -%}
+{%- for result in run_results -%}
+    {%- if result.status | string in ['error', 'fail', 'runtime error', 'partial success'] -%}
+        {%- do failed.append(result.node.unique_id) -%}
+    {%- elif result.status | string == 'success' -%}
+        {%- do built.append(result.node.unique_id) -%}
+    {%- endif -%}
+{%- endfor -%}
+{%- set found = [] -%}
+{%- if not failed -%}
+    {%- for collection in recorded_collections() if collection.node.unique_id in built -%}
+        {%- do found.append(collection) -%}
+    {%- endfor -%}
+{%- endif -%}
+{{ return(found) }}
+{%- endmacro -%}
+
+{#- The one version of a segment; an indicator has one of its own, each. -#}
+{%- macro version_of(collection) -%}
+{{ collection.version if collection.kind == 'segment' else 'cast(null as string)' }}
+{%- endmacro -%}
+
+{%- macro relation_of(node) -%}
+{{ return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) }}
+{%- endmacro -%}
+
+{#- Every membership of the collections that were built, one query over all of them. -#}
+{%- macro present_memberships(collections) -%}
+{%- for collection in collections %}
+select
+    '{{ collection.kind }}' as kind,
+    '{{ collection.node.name }}' as collection,
+    {{ collection.subject }} as subject_id,
+    {{ collection.version }} as subject_version,
+    member_id,
+    {{ collection.reason }} as reason
+from {{ relation_of(collection.node) }}
+where {{ collection.get('condition', 'true') }}
+{%- if not loop.last %}
+union all
+{%- endif %}
+{%- endfor %}
+{%- endmacro -%}
+
+{#- Runs after every command that built something: records what changed. -#}
+{%- macro record_memberships(run_results) -%}
+{%- set changes = source('history', 'membership_changes') -%}
+{%- set observations = source('history', 'observations') -%}
+{#- References stand outside of the condition, where parsing sees them. -#}
+{%- set clock = ref('as_of') -%}
+{%- set loads = source('raw', 'loads') -%}
+{%- if execute and flags.WHICH in ['build', 'run'] -%}
+    {%- set collections = built_collections(run_results) -%}
+    {%- if collections -%}
+        {#- A day without data, one that lies beyond the data, and one before the last recorded. -#}
+        {%- set question -%}
+        select count(*)
+        from {{ clock }} as clock
+        where
+            clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
+            and clock.as_of_date >= (
+                select coalesce(max(seen.observed_date), clock.as_of_date)
+                from {{ observations }} as seen
+            )
+        {%- endset -%}
+        {%- if run_query(question).rows[0][0] > 0 -%}
+            {%- do run_in_one_transaction([
+                forget_observed_day(changes, collections, 'change_date'),
+                forget_observed_day(observations, collections, 'observed_date'),
+                append_changes(changes, observations, collections),
+                append_observations(observations, collections),
+            ]) -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- Collections that a run touches: those it built, and those the project no longer has. -#}
+{%- macro is_touched(collections) -%}
+(
+    collection in (
+        {%- for built in collections %}'{{ built.node.name }}'{{ ', ' if not loop.last }}{% endfor -%}
+    )
+    or collection not in (
+        {%- for known in recorded_collections() -%}
+            '{{ known.node.name }}'{{ ', ' if not loop.last }}
+        {%- endfor -%}
+    )
+)
+{%- endmacro -%}
+
+{%- macro forget_observed_day(history, collections, day) -%}
+delete from {{ history }}
+where {{ day }} = {{ as_of_date() }} and {{ is_touched(collections) }}
+{%- endmacro -%}
+
+{%- macro append_changes(changes, observations, collections) -%}
+{%- set members = graph.nodes.values() | selectattr('name', 'equalto', 'dim_members') | first -%}
+insert into {{ changes }} (
+    kind, collection, subject_id, subject_version, member_id, change_date, change, reason
+)
+with
+
+present as (
+    {{ present_memberships(collections) | indent }}
+),
+
+-- Entries and leaves of a member take turns: who entered once more than they left is in.
+recorded as (
+    select
+        kind,
+        collection,
+        subject_id,
+        member_id
+    from {{ changes }}
+    where {{ is_touched(collections) }}
+    group by kind, collection, subject_id, member_id
+    having sum(case when change = 'entered' then 1 else -1 end) > 0
+),
+
+-- The versions of those that have one for all members.
+versions as (
+    {%- for collection in collections %}
+    select
+        '{{ collection.node.name }}' as collection,
+        {{ version_of(collection) }} as present_version
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+ranked_observations as (
+    select
+        collection,
+        subject_version as former_version,
+        row_number() over (partition by collection order by observed_date desc) as recency
+    from {{ observations }}
+),
+
+entries as (
+    select
+        present.kind,
+        present.collection,
+        present.subject_id,
+        present.subject_version,
+        present.member_id,
+        'entered' as change,
+        present.reason
+    from present
+    left join recorded
+        on
+            present.collection = recorded.collection
+            and present.subject_id = recorded.subject_id
+            and present.member_id = recorded.member_id
+    where recorded.member_id is null
+),
+
+leaves as (
+    select
+        recorded.kind,
+        recorded.collection,
+        recorded.subject_id,
+        coalesce(versions.present_version, ranked_observations.former_version) as subject_version,
+        recorded.member_id,
+        'left' as change,
+        case
+            when versions.collection is null then 'no longer defined'
+            when members.member_status <> 'active' then 'member is ' || members.member_status
+            when versions.present_version <> ranked_observations.former_version
+                then
+                    'version ' || versions.present_version || ' replaced '
+                    || ranked_observations.former_version
+            else 'conditions no longer met'
+        end as reason
+    from recorded
+    left join present
+        on
+            recorded.collection = present.collection
+            and recorded.subject_id = present.subject_id
+            and recorded.member_id = present.member_id
+    left join versions on recorded.collection = versions.collection
+    left join ranked_observations
+        on recorded.collection = ranked_observations.collection and ranked_observations.recency = 1
+    left join {{ relation_of(members) }} as members on recorded.member_id = members.member_id
+    where present.member_id is null
+),
+
+changed as (
+    select * from entries
+    union all
+    select * from leaves
+)
+
+select
+    changed.kind,
+    changed.collection,
+    changed.subject_id,
+    changed.subject_version,
+    changed.member_id,
+    clock.as_of_date as change_date,
+    changed.change,
+    changed.reason
+from changed
+cross join {{ ref('as_of') }} as clock
+{%- endmacro -%}
+
+{%- macro append_observations(observations, collections) -%}
+insert into {{ observations }} (kind, collection, subject_version, observed_date, membership_count)
+{%- for collection in collections %}
+select
+    '{{ collection.kind }}' as kind,
+    '{{ collection.node.name }}' as collection,
+    {{ version_of(collection) }} as subject_version,
+    {{ as_of_date() }} as observed_date,
+    count(*) as membership_count
+from {{ relation_of(collection.node) }}
+where {{ collection.get('condition', 'true') }}
+{%- if not loop.last %}
+union all
+{%- endif %}
+{%- endfor %}
+{%- endmacro -%}
+
+{#- The spells of one kind as they were known on the as-of day: one row each time that a member was
+    in. Who was in when a collection was first observed may have entered before. -#}
+{%- macro membership_spells(kind) -%}
+with
+
+changes as (
+    select * from {{ source('history', 'membership_changes') }}
+    where kind = '{{ kind }}' and change_date <= {{ as_of_date() }}
+),
+
+first_observed as (
+    select
+        collection,
+        min(observed_date) as first_observed_date
+    from {{ source('history', 'observations') }}
+    group by collection
+),
+
+-- A leave follows each entry, or nothing does yet.
+paired as (
+    select
+        *,
+        lead(change_date) over (partition by subject_id, member_id order by change_date) as left_date,
+        lead(reason) over (partition by subject_id, member_id order by change_date) as leave_reason
+    from changes
+),
+
+spells as (
+    select
+        paired.subject_id,
+        paired.member_id,
+        paired.subject_version,
+        paired.change_date as entered_date,
+        paired.reason as entry_reason,
+        paired.left_date,
+        paired.leave_reason,
+        paired.change_date > first_observed.first_observed_date as is_entry_observed
+    from paired
+    left join first_observed on paired.collection = first_observed.collection
+    where paired.change = 'entered'
+)
+{%- endmacro -%}

@@ -1,0 +1,51 @@
+with
+
+spend_days as (
+    select * from {{ ref('fct_member_spend_days') }}
+    where transaction_date > {{ days_before(as_of_date(), 180) }}
+),
+
+-- What is sensitive stays out of every sum.
+spend_classes as (
+    select * from {{ ref('dim_spend_classes') }}
+    where category_id <> 'withheld'
+),
+
+classed as (
+    select
+        spend_days.member_id,
+        spend_days.transaction_date,
+        spend_days.transaction_count,
+        spend_days.net_amount,
+        spend_classes.direction,
+        spend_classes.category_id,
+        {{ days_between('spend_days.transaction_date', as_of_date()) }} as age_days
+    from spend_days
+    inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
+),
+
+final as (
+    select
+        member_id,
+        direction,
+        category_id,
+        min(transaction_date) as first_date,
+        max(transaction_date) as last_date,
+        min(case when age_days < 60 then transaction_date end) as first_date_60_days,
+        cast(sum(transaction_count) as bigint) as count_180_days,
+        cast(sum(case when age_days < 90 then transaction_count else 0 end) as bigint)
+            as count_90_days,
+        cast(sum(case when age_days < 60 then transaction_count else 0 end) as bigint)
+            as count_60_days,
+        cast(sum(case when age_days < 30 then transaction_count else 0 end) as bigint)
+            as count_30_days,
+        cast(sum(net_amount) as decimal(18, 2)) as amount_180_days,
+        cast(sum(case when age_days < 90 then net_amount else 0 end) as decimal(18, 2))
+            as amount_90_days,
+        cast(sum(case when age_days < 60 then net_amount else 0 end) as decimal(18, 2))
+            as amount_60_days
+    from classed
+    group by member_id, direction, category_id
+)
+
+select * from final

@@ -1,0 +1,158 @@
+with
+
+-- Movements name no party, what is sensitive is read by nobody, and a card that is present is not
+-- charged on a schedule.
+transactions as (
+    select * from {{ ref('fct_transactions') }}
+    where
+        is_posted
+        and net_amount > 0
+        and channel in ('ach', 'card_not_present')
+        and transaction_date > {{ days_before(as_of_date(), 400) }}
+        and category_id not in (
+            'withheld', 'internal_transfers', 'person_to_person', 'cash', 'checks',
+            'branch_services'
+        )
+),
+
+descriptors as (
+    select * from {{ ref('dim_merchant_descriptors') }}
+),
+
+-- The company of an ACH entry is the party, whatever the entry says.
+named as (
+    select
+        transactions.*,
+        coalesce(
+            transactions.merchant_id,
+            case
+                when descriptors.channel_kind = 'ach' then descriptors.party_text
+                else descriptors.clean_text
+            end,
+            'unknown'
+        ) as party_id
+    from transactions
+    inner join descriptors on transactions.descriptor_id = descriptors.descriptor_id
+),
+
+days as (
+    select
+        member_id,
+        direction,
+        party_id,
+        category_id,
+        competitor_product,
+        transaction_date,
+        sum(net_amount) as paid_amount,
+        bool_and(channel = 'card_not_present') as is_card_on_file,
+        max(merchant_confidence) as confidence
+    from named
+    group by member_id, direction, party_id, category_id, competitor_product, transaction_date
+),
+
+-- Who is paid every few days is not paid on a schedule: those series need no closer look.
+spaced as (
+    select
+        member_id,
+        direction,
+        party_id,
+        category_id
+    from days
+    group by member_id, direction, party_id, category_id
+    having
+        count(*) >= 2
+        and {{ days_between('min(transaction_date)', 'max(transaction_date)') }} >= 6 * (count(*) - 1)
+),
+
+gapped as (
+    select
+        days.*,
+        {{ days_between(
+            'lag(days.transaction_date) over (
+            partition by days.member_id, days.direction, days.party_id, days.category_id
+            order by days.transaction_date
+        )', 'days.transaction_date') }} as gap_days
+    from days
+    inner join spaced
+        on
+            days.member_id = spaced.member_id
+            and days.direction = spaced.direction
+            and days.party_id = spaced.party_id
+            and days.category_id = spaced.category_id
+),
+
+series as (
+    select
+        member_id,
+        direction,
+        party_id,
+        category_id,
+        competitor_product,
+        count(*) as payment_count,
+        {{ quantile('paid_amount', '0.5') }} as typical_amount,
+        min(paid_amount) as least_amount,
+        max(paid_amount) as most_amount,
+        min(transaction_date) as first_date,
+        max(transaction_date) as last_date,
+        bool_and(is_card_on_file) as is_card_on_file,
+        max(confidence) as confidence,
+        {{ quantile('gap_days', '0.25') }} as low_gap_days,
+        {{ quantile('gap_days', '0.5') }} as gap_days,
+        {{ quantile('gap_days', '0.75') }} as high_gap_days,
+        avg(case when gap_days = 14 then 1.0 when gap_days is not null then 0.0 end)
+            as fortnight_ratio
+    from gapped
+    group by member_id, direction, party_id, category_id, competitor_product
+),
+
+-- Regular: half of all gaps lie within a quarter of the middle one, so that a payment may be missed.
+paced as (
+    select
+        *,
+        case
+            when payment_count < 3 then 'irregular'
+            when low_gap_days < 0.75 * gap_days or high_gap_days > 1.25 * gap_days then 'irregular'
+            when gap_days between 6 and 8 then 'weekly'
+            when gap_days between 12 and 17 and fortnight_ratio >= 0.6 then 'biweekly'
+            when gap_days between 12 and 17 then 'semimonthly'
+            when gap_days between 26 and 35 then 'monthly'
+            when gap_days between 85 and 97 then 'quarterly'
+            else 'irregular'
+        end as cadence
+    from series
+),
+
+final as (
+    select
+        member_id,
+        direction,
+        party_id,
+        category_id,
+        competitor_product,
+        payment_count,
+        cast(typical_amount as decimal(18, 2)) as typical_amount,
+        cast(least_amount as decimal(18, 2)) as least_amount,
+        cast(most_amount as decimal(18, 2)) as most_amount,
+        first_date,
+        last_date,
+        is_card_on_file,
+        confidence,
+        cast(round(gap_days) as integer) as gap_days,
+        cadence,
+        cast(
+            case cadence
+                when 'weekly' then typical_amount * 52 / 12
+                when 'biweekly' then typical_amount * 26 / 12
+                when 'semimonthly' then typical_amount * 2
+                when 'monthly' then typical_amount
+                when 'quarterly' then typical_amount / 3
+            end as decimal(18, 2)
+        ) as monthly_amount,
+        cast({{ days_after('last_date', 'round(gap_days)') }} as date) as next_date,
+        -- A payment that is half a gap late may still come.
+        cadence <> 'irregular'
+        and last_date >= {{ days_before(as_of_date(), 'round(1.5 * gap_days)') }} as is_active
+    from paced
+)
+
+select * from final

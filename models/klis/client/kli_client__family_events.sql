@@ -1,0 +1,110 @@
+with
+
+flows as (
+    select * from {{ ref('fct_recurring_flows') }}
+    where direction = 'credit'
+),
+
+member_categories as (
+    select * from {{ ref('fct_member_categories') }}
+    where direction = 'debit'
+),
+
+-- A burst: many purchases within 60 days where there was hardly one in the four months before.
+bursts as (
+    select
+        member_id,
+        case category_id
+            when 'jewelry' then 'client__marriage'
+            else 'client__new_child'
+        end as kli_id,
+        sum(count_60_days) as count_60_days,
+        sum(amount_60_days) as amount_60_days,
+        sum(count_180_days) - sum(count_60_days) as count_before,
+        min(first_date_60_days) as first_seen,
+        max(last_date) as last_seen
+    from member_categories
+    where category_id in ('jewelry', 'baby_and_kids', 'childcare')
+    group by
+        member_id,
+        case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end
+),
+
+purchases as (
+    select
+        member_id,
+        kli_id,
+        count_60_days as evidence_count,
+        amount_60_days as evidence_amount,
+        first_seen,
+        last_seen,
+        0.60 as confidence,
+        cast(count_60_days as string) || ' such purchases within 60 days, '
+        || cast(count_before as string) || ' in the 120 days before' as rationale
+    from bursts
+    where
+        -- Presents for the children of others are fewer.
+        count_60_days >= case kli_id when 'client__new_child' then 4 else 3 end
+        and count_before <= 1
+),
+
+wages as (
+    select
+        member_id,
+        max(last_date) as last_date
+    from flows
+    where category_id = 'payroll'
+    group by member_id
+),
+
+pensions as (
+    select
+        member_id,
+        min(first_date) as first_date,
+        max(last_date) as last_date,
+        sum(payment_count) as payment_count,
+        sum(typical_amount) as typical_amount
+    from flows
+    where category_id = 'retirement_income'
+    group by member_id
+),
+
+-- Wages that end about when a pension begins.
+retirements as (
+    select
+        pensions.member_id,
+        'client__retirement' as kli_id,
+        pensions.payment_count as evidence_count,
+        pensions.typical_amount as evidence_amount,
+        pensions.first_date as first_seen,
+        pensions.last_date as last_seen,
+        0.75 as confidence,
+        'Pension since ' || cast(pensions.first_date as string) || ', wages until '
+        || cast(wages.last_date as string) as rationale
+    from pensions
+    inner join wages on pensions.member_id = wages.member_id
+    where
+        pensions.first_date > {{ days_before(as_of_date(), 150) }}
+        and wages.last_date <= {{ days_after('pensions.first_date', 30) }}
+),
+
+events as (
+    select * from purchases
+    union all
+    select * from retirements
+),
+
+final as (
+    select
+        member_id,
+        kli_id,
+        cast(evidence_count as bigint) as evidence_count,
+        cast(evidence_amount as decimal(18, 2)) as evidence_amount,
+        first_seen,
+        last_seen,
+        cast(confidence as decimal(4, 2)) as confidence,
+        rationale
+    from events
+)
+
+select * from final

@@ -1,0 +1,196 @@
+"""Whose memberships are one person's, over time: merged, split, and never taken for another's."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.dbt.sessions import LAST_DAY, DbtSession
+
+EVE, MERGED, SPLIT = date(2026, 5, 10), date(2026, 5, 11), date(2026, 6, 8)
+DAYS = (EVE, MERGED, SPLIT, LAST_DAY)
+PLANTED, PARTED = 20, 5
+MODELS = ("stg_alkami__loads", "as_of", "path:models/identity")
+RELATIONS = (
+    "vault.identity.dim_contacts",
+    "vault.identity.fct_identity_links",
+    "vault.identity.act_identities",
+    "vault.identity.fct_person_members",
+    "vault.identity.fct_identity_conflicts",
+    "measurement.msr_person_memberships",
+)
+State = dict[str, list[tuple[Any, ...]]]
+
+
+def plant(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give some adults a second membership, and a few of these another address later on."""
+    connection.execute(f"""
+        create temp table adults as
+        select *, row_number() over (order by member_id) as number
+        from vault.raw.contacts
+        where email like ' Member%' and member_id in (
+            select member_id from raw.account_snapshot
+            where
+                business_date = date '{EVE}' and member_type = 'individual' and not is_minor
+                and birth_year is not null
+        )
+        order by member_id
+        limit {PLANTED}
+    """)
+    for day, email, condition in (
+        (MERGED, "upper(trim(email))", "true"),
+        (SPLIT, "'other.' || trim(email)", f"number <= {PARTED}"),
+    ):
+        connection.execute(f"""
+            insert into vault.raw.contacts
+            select * exclude (number) replace (
+                'second-' || member_id as member_id,
+                {email} as email,
+                timestamp '{day} 09:00:00' as updated_at,
+                date '{day}' as business_date,
+                'contacts-{day}' as load_id
+            )
+            from adults where {condition}
+        """)
+    connection.execute(f"""
+        insert into raw.account_snapshot
+        select * replace (
+            'second-' || member_id as member_id,
+            date '{MERGED}' as member_since_date,
+            null as account_id,
+            null as ownership_role
+        )
+        from raw.account_snapshot
+        where member_id in (select member_id from adults) and business_date >= date '{MERGED}'
+        qualify row_number() over (partition by member_id, business_date) = 1
+    """)
+
+
+def build(home: DbtSession, *variables: str) -> State:
+    """Build identity and return its rows, sorted."""
+    home.invoke("run", "--select", *MODELS, *variables)
+    return {name: home.rows(f"select * from {name} order by all") for name in RELATIONS}
+
+
+def build_on(home: DbtSession, day: date) -> State:
+    """Build identity when nothing has been loaded after a day."""
+    with home.connect(read_only=False) as connection:
+        connection.execute("create table if not exists all_loads as from raw.loads")
+        connection.execute("delete from raw.loads")
+        connection.execute(
+            "insert into raw.loads select * from all_loads where business_date <= ?", [day]
+        )
+    return build(home)
+
+
+@pytest.fixture(scope="module")
+def home(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
+    """A copy of what was built, without history and with second memberships."""
+    copy = DbtSession(tmp_path_factory.mktemp("identity"), built.parsed)
+    if copy.parsed is None:
+        copy.parse()
+    for name in ("warehouse.duckdb", "vault.duckdb"):
+        shutil.copy(built.home / name, copy.home / name)
+    with copy.connect(read_only=False) as connection:
+        connection.execute("delete from history.membership_changes")
+        connection.execute("delete from history.observations")
+        plant(connection)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def states(home: DbtSession) -> dict[date, State]:
+    """What was known on each day, built on that day."""
+    return {day: build_on(home, day) for day in DAYS}
+
+
+@pytest.fixture(scope="module")
+def again(home: DbtSession, states: dict[date, State]) -> State:
+    """What a past day looks like when it is built once later days are recorded."""
+    return build(DbtSession(home.home), "--vars", f"{{as_of_date: {MERGED}}}")
+
+
+def persons(state: State) -> dict[str, str]:
+    return {row[0]: row[1] for row in state["vault.identity.fct_person_members"]}
+
+
+def test_second_memberships_are_found_and_nobody_else_is_merged(states):
+    assert all(member == person for member, person in persons(states[EVE]).items())
+    merged = {m: p for m, p in persons(states[MERGED]).items() if m != p}
+    assert len(merged) == PLANTED
+    assert all(member == f"second-{person}" for member, person in merged.items())
+
+
+def test_another_address_parts_them_again(states):
+    merged = {m for m, p in persons(states[LAST_DAY]).items() if m != p}
+    assert len(merged) == PLANTED - PARTED
+    spells = states[LAST_DAY]["measurement.msr_person_memberships"]
+    assert len(spells) == 2 * PLANTED
+    assert {row[2] for row in spells} == {MERGED}
+    assert sorted(row[4] or date.max for row in spells) == (
+        [SPLIT] * 2 * PARTED + [date.max] * 2 * (PLANTED - PARTED)
+    )
+    assert all("same email address" in row[3] and row[6] for row in spells)
+
+
+def test_a_past_day_is_rebuilt_to_the_same_rows(states, again):
+    assert {name for name in RELATIONS if again[name] != states[MERGED][name]} == set()
+
+
+def test_what_is_known_later_only_ends_links_and_adds_others(states):
+    """History is never rewritten: cut at a past day, the links of today are those of that day."""
+    *_, valid_from, valid_to = range(len(states[EVE]["vault.identity.fct_identity_links"][0]))
+    today = states[LAST_DAY]["vault.identity.fct_identity_links"]
+    for day in DAYS:
+        cut = [
+            (*row[:valid_to], row[valid_to] if row[valid_to] and row[valid_to] <= day else None)
+            for row in today
+            if row[valid_from] <= day
+        ]
+        then = states[day]["vault.identity.fct_identity_links"]
+        assert sorted(cut, key=repr) == sorted(then, key=repr), day
+
+
+def test_devices_tie_memberships_only_where_permitted(home, again):
+    """A device that two names use is nobody's proof; one that a person used twice is theirs."""
+    with home.connect(read_only=False) as connection:
+        connection.execute(f"""
+            insert into raw.digital_events
+            select * replace (
+                event_id || '-second' as event_id, 'second-' || member_id as member_id
+            )
+            from raw.digital_events where 'second-' || member_id in (
+                select member_id from vault.raw.contacts where load_id = 'contacts-{SPLIT}'
+            )
+        """)
+        users = connection.execute("""
+            select count(distinct member_id) from raw.digital_events
+            where member_id like 'second-%' and is_successful
+        """).fetchall()[0][0]
+        # A tablet in a branch, and one that a family shares.
+        connection.execute("""
+            insert into raw.digital_events
+            select * replace (event_id || '-branch' as event_id, 'branch' as device_id)
+            from raw.digital_events
+        """)
+    assert users > 0
+    kept = persons(build(home))
+    tied = build(DbtSession(home.home), "--vars", "{link_by_device: true}")
+    assert sum(m != p for m, p in kept.items()) == PLANTED - PARTED
+    merged = {m: p for m, p in persons(tied).items() if m != p}
+    assert len(merged) == PLANTED - PARTED + users
+    assert all(member == f"second-{person}" for member, person in merged.items())
+    rules = {row[3] for row in tied["vault.identity.fct_person_members"]}
+    assert rules == {"core_member_number", "hashed_email", "device"}
+    assert "device" not in {row[1] for row in tied["vault.identity.act_identities"]}
+
+
+def test_conflicts_name_members_by_keyed_hashes_alone(built):
+    rows = built.rows("select member_ids, needs_review from vault.identity.fct_identity_conflicts")
+    assert rows
+    known = {row[0] for row in built.rows("select member_id from core.dim_members")}
+    assert {member for members, _ in rows for member in members.split("|")} <= known
