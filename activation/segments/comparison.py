@@ -41,8 +41,8 @@ def compare_audiences(
         RunStoppedError: There is no warehouse, or dbt cannot compile or build a revision on it.
         ConflictError: Another process holds the warehouse.
     """
-    for revision in filter(None, (base, head)):
-        find_commit(settings.project, revision)
+    for name in filter(None, (base, head)):
+        find_commit(settings.project, name)
     progress("Copying the warehouse")
     with (
         working_copy(settings) as bench,
