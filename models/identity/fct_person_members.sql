@@ -1,4 +1,4 @@
-with recursive
+with
 
 links as (
     select * from {{ ref('fct_identity_links') }}
@@ -70,91 +70,93 @@ claims as (
 ),
 
 -- What many claim belongs to nobody: a placeholder, or a device in a branch.
-matches as (
+evidence as (
     select
         member_id,
         identifier_kind,
-        first_value(member_id) over same_person as first_member_id,
-        count(*) over (partition by identifier_kind, identifier_sha256, person_key) as matched_count
+        identifier_kind || '|' || identifier_sha256 || '|' || person_key as evidence_id,
+        cast(member_since_date as string) || '|' || member_id as label_0
     from claims
     where claim_count <= {{ var('maximum_claims') }}
-    window same_person as (
-        partition by identifier_kind, identifier_sha256, person_key
-        order by member_since_date, member_id
-    )
 ),
 
-edges as (
+-- The oldest membership that each one reaches, one match further in every round. Identifiers that
+-- tie the memberships of one person in a longer chain leave them in two persons, never in a wrong one.
+{% for round in range(1, 5) -%}
+met_{{ round }} as (
     select
         member_id,
-        first_member_id as other_member_id
-    from matches
-    where matched_count > 1
-    union
-    select
-        first_member_id as member_id,
-        member_id as other_member_id
-    from matches
-    where matched_count > 1
+        identifier_kind,
+        evidence_id,
+        min(label_{{ round - 1 }}) over (partition by evidence_id) as label_met
+    from {{ 'evidence' if round == 1 else 'reached_' ~ (round - 1) }}
 ),
 
--- Whom a member reaches from match to match.
-walks as (
+reached_{{ round }} as (
     select
         member_id,
-        other_member_id
-    from edges
-    union
-    select
-        walks.member_id,
-        edges.other_member_id
-    from walks
-    inner join edges on walks.other_member_id = edges.member_id
+        identifier_kind,
+        evidence_id,
+        min(label_met) over (partition by member_id) as label_{{ round }}
+    from met_{{ round }}
 ),
 
-ranked as (
-    select
-        walks.member_id,
-        walks.other_member_id as person_id,
-        row_number() over (
-            partition by walks.member_id
-            order by members.member_since_date, walks.other_member_id
-        ) as age_rank,
-        count(*) over (partition by walks.member_id) as membership_count
-    from walks
-    inner join members on walks.other_member_id = members.member_id
-),
-
--- The first pass that tied the member to others.
-passes as (
+{% endfor -%}
+matched as (
     select
         member_id,
+        identifier_kind,
+        label_4,
+        count(*) over (partition by evidence_id) as matched_count
+    from reached_4
+),
+
+-- The first pass that ties the member to others.
+tied as (
+    select
+        member_id,
+        substr(min(label_4), 12) as person_id,
         min(case identifier_kind when 'email' then 2 else 3 end) as precedence
-    from matches
+    from matched
     where matched_count > 1
     group by member_id
 ),
 
-final as (
+persons as (
     select
         members.member_id,
-        coalesce(ranked.person_id, members.member_id) as person_id,
         members.member_standing,
-        case passes.precedence
-            when 2 then 'hashed_email'
-            when 3 then 'device'
-            else 'core_member_number'
-        end as resolution_rule,
-        coalesce(passes.precedence, 1) as precedence,
-        case passes.precedence
-            when 2 then 'same email address, name and year of birth'
-            when 3 then 'same device, name and year of birth'
-            else 'contact data'
-        end as evidence,
-        coalesce(ranked.membership_count, 1) as membership_count
+        tied.precedence,
+        coalesce(tied.person_id, members.member_id) as person_id
     from members
-    left join ranked on members.member_id = ranked.member_id and ranked.age_rank = 1
-    left join passes on members.member_id = passes.member_id
+    left join tied on members.member_id = tied.member_id
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by person_id) as membership_count
+    from persons
+),
+
+final as (
+    select
+        member_id,
+        person_id,
+        member_standing,
+        case
+            when membership_count = 1 then 'core_member_number'
+            when precedence = 2 then 'hashed_email'
+            else 'device'
+        end as resolution_rule,
+        case when membership_count = 1 then 1 else precedence end as precedence,
+        case
+            when membership_count = 1 then 'contact data'
+            when precedence = 2 then 'same email address, name and year of birth'
+            else 'same device, name and year of birth'
+        end as evidence,
+        membership_count
+    from counted
 )
 
 select * from final
