@@ -138,7 +138,8 @@ cleaned as (
             else {{ without_noise(
                 'substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))'
             ) }}
-        end as clean_text
+        end as clean_text,
+        case when stripped.channel_kind = 'ach' then {{ plain_words('stripped.party_text') }} end as company_text
     from stripped
     left join prefixed on stripped.descriptor_id = prefixed.descriptor_id
     left join mcc_categories on stripped.mcc = mcc_categories.mcc
@@ -194,10 +195,17 @@ start_matches as (
                 prepared_patterns.match_kind = 'prefix'
                 and {{ begins_with('cleaned.clean_text', 'prepared_patterns.pattern_text') }}
                 then 'start'
-            -- Cut short by a card network: all that is left is the beginning of the pattern.
+            -- Cut short by a card network or, at 16 characters, by ACH: all that is left is the
+            -- beginning of the pattern, with a place or an entry behind it or without.
             when
-                length(cleaned.clean_text) >= 8
-                and {{ begins_with('prepared_patterns.pattern_text', 'cleaned.clean_text') }}
+                length(coalesce(cleaned.company_text, cleaned.clean_text)) >= 8
+                and {{ begins_with(
+                    'prepared_patterns.pattern_text', 'coalesce(cleaned.company_text, cleaned.clean_text)'
+                ) }}
+                then 'cut'
+            when
+                prepared_patterns.pattern_length > 18
+                and {{ begins_with('cleaned.clean_text', 'substr(prepared_patterns.pattern_text, 1, 18)') }}
                 then 'cut'
         end as found_at
     from cleaned
@@ -397,7 +405,7 @@ categorised as (
             when matched_rule_id = merchant_rule_id then merchant_confidence
             when matched_rule_id = entry_rule_id then entry_confidence
             when matched_rule_id = word_rule_id then word_confidence
-            when matched_rule_id = 'mcc' then 0.70
+            when matched_rule_id = 'mcc' then 0.85
             when matched_rule_id = 'none' then 0.00
             else 1.00
         end as confidence

@@ -96,7 +96,8 @@ class Reader:
         if mcc in self.withheld or sensitive or (entry and entry["category_id"] == "withheld"):
             return Reading("withheld", None, None, Decimal(1))
         code_category = self.codes.get(mcc)
-        pattern = self._pattern(words, self.parents.get(code_category))
+        left = plain(row["ach_company_name"]) if is_entry else words
+        pattern = self._pattern(words, left, self.parents.get(code_category))
         if pattern and not (entry and entry["outranks_merchant"] == "true"):
             merchant, confidence = pattern
             return Reading(self.categories[merchant], merchant, mcc, confidence)
@@ -106,7 +107,7 @@ class Reader:
         if trade:
             return Reading(trade["category_id"], None, mcc, Decimal(trade["confidence"]))
         if mcc in self.codes:
-            return Reading(self.codes[mcc], None, mcc, Decimal("0.70"))
+            return Reading(self.codes[mcc], None, mcc, Decimal("0.85"))
         return Reading("unknown", None, mcc, Decimal(0))
 
     def _words(self, row: Row, *, is_entry: bool) -> str:
@@ -130,12 +131,14 @@ class Reader:
         ]
         return " ".join(kept)
 
-    def _pattern(self, words: str, code_parent: str | None) -> tuple[str, Decimal] | None:
+    def _pattern(
+        self, words: str, left: str, code_parent: str | None
+    ) -> tuple[str, Decimal] | None:
         found = []
         near = self.by_start.get(f"{words}  "[:3], [])
         far = [pattern for word in set(words.split()) for pattern in self.by_word.get(word, [])]
         for pattern in [*near, *far]:
-            place, sure = self._place(pattern, words), Decimal(pattern["confidence"])
+            place, sure = self._place(pattern, words, left), Decimal(pattern["confidence"])
             is_common = pattern["is_common_word"] == "true"
             parent = self.parents[self.categories[pattern["merchant_id"]]]
             is_plain = place == "start" and not is_common
@@ -153,14 +156,19 @@ class Reader:
         return best[4]["merchant_id"], -best[2]
 
     @staticmethod
-    def _place(pattern: Row, words: str) -> str | None:
-        """Return where a pattern stands in a text: at its start, cut short, inside, or nowhere."""
+    def _place(pattern: Row, words: str, left: str) -> str | None:
+        """Return where a pattern stands in a text: at its start, cut short, inside, or nowhere.
+
+        What is cut short is `left`: the whole text, or the company's name of an ACH entry.
+        """
         text, kind = pattern["words"], pattern["match_kind"]
         if kind == "word":
             return "start" if text in words.split() else None
         if f"{words} ".startswith(f"{text} ") or (kind == "prefix" and words.startswith(text)):
             return "start"
-        if len(words) >= 8 and text.startswith(words):
+        if len(left) >= 8 and text.startswith(left):
+            return "cut"
+        if kind != "word" and len(text) > 18 and words.startswith(text[:18]):
             return "cut"
         is_told_inside = len(text) >= 8 and pattern["is_common_word"] != "true"
         return "inside" if is_told_inside and f" {text} " in f" {words} " else None
