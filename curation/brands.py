@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def forbidden_words(seeds: Path) -> frozenset[str]:
     return frozenset(row["word"] for row in read_rows(seeds / FORBIDDEN))
 
 
-def is_sensitive(name: str, words: Set[str]) -> bool:
+def is_sensitive(name: str, words: AbstractSet[str]) -> bool:
     """Return whether a name speaks of what no indicator may rest on."""
     text = words_of(name)
     return text in TELLING or bool(words & set(CREDIT_UNION.sub("", text).split()))
@@ -147,7 +148,7 @@ def refresh(seeds: Path, index: Path, everyday: Path) -> int:
     return count
 
 
-def _chosen(index: Path, taken: Set[str], forbidden: Set[str]) -> Iterator[Brand]:
+def _chosen(index: Path, taken: AbstractSet[str], forbidden: AbstractSet[str]) -> Iterator[Brand]:
     """Yield American brands, each name once, that the seeds neither have nor may have."""
     seen = set(taken)
     for brand in read_brands(index):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 ON_THE_WEB = re.compile(r"[.](COM|NET|ORG)")
@@ -55,7 +55,7 @@ def words_of(name: str) -> str:
     return GAPS.sub(" ", MARKS.sub("", parted)).strip()
 
 
-def patterns_of(name: str, everyday: Set[str]) -> list[Pattern]:
+def patterns_of(name: str, everyday: AbstractSet[str]) -> list[Pattern]:
     """Return the patterns of a name, the fullest first.
 
     Args:
@@ -74,7 +74,7 @@ def patterns_of(name: str, everyday: Set[str]) -> list[Pattern]:
     return list(made.values())
 
 
-def _pattern(text: str, everyday: Set[str]) -> Pattern:
+def _pattern(text: str, everyday: AbstractSet[str]) -> Pattern:
     is_common = " " not in text and (text in everyday or len(text) < LEAST_UNMISTAKABLE)
     if is_common:
         return Pattern(text, "start", EVERYDAY, is_common_word=True)

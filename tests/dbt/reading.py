@@ -101,11 +101,9 @@ class Reader:
         if pattern and not (entry and entry["outranks_merchant"] == "true"):
             merchant, confidence = pattern
             return Reading(self.categories[merchant], merchant, mcc, confidence)
-        if entry:
-            return Reading(entry["category_id"], None, mcc, Decimal(entry["confidence"]))
         trade = self._trade(words, code_category) if row["direction"] == "debit" else None
-        if trade:
-            return Reading(trade["category_id"], None, mcc, Decimal(trade["confidence"]))
+        if rule := entry or trade:
+            return Reading(rule["category_id"], None, mcc, Decimal(rule["confidence"]))
         if mcc in self.codes:
             return Reading(self.codes[mcc], None, mcc, Decimal("0.85"))
         return Reading("unknown", None, mcc, Decimal(0))

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sandbox.feeds.streams import T, pick
 
-# Marks: {name}, {city}, {state}, {zip}, {street}, {phone}, {date}, {long_date}, {time}, {mask}, {id}
-# and digits {n2} to {n9}; what is cut is the name, as a card network has so many characters for it.
+# Marks: {name}, {together}, {city}, {state}, {zip}, {street}, {phone}, {date}, {long_date}, {time}
+# and digits {n2} to {n9}. What is cut is the name: a card network has so many characters for it.
 FRAMES = (
     ("{name} {city} {state}", 14),
     ("{name} {n4} {city} {state}", 12),
@@ -51,19 +51,42 @@ FRAMES = (
 CUTS = ((99, 50), (25, 20), (22, 20), (18, 6), (14, 4))
 STREETS = ("MAIN ST", "N 1ST AVE", "OLD MILL RD", "STATE HWY 9", "E BROADWAY", "COMMERCE PKWY")
 PLACES = (
-    ("BOISE", "ID", "83702"), ("KNOXVILLE", "TN", "37902"), ("SIOUX FALLS", "SD", "57104"),
-    ("ST LOUIS", "MO", "63101"), ("SAN LUIS OBISPO", "CA", "93401"), ("MT PLEASANT", "SC", "29464"),
-    ("WINSTON SALEM", "NC", "27101"), ("COEUR D ALENE", "ID", "83814"), ("LAKE CHARLES", "LA", "70601"),
-    ("O FALLON", "IL", "62269"), ("N LAS VEGAS", "NV", "89030"), ("GREEN BAY", "WI", "54301"),
-)  # fmt: skip
+    ("BOISE", "ID", "83702"),
+    ("KNOXVILLE", "TN", "37902"),
+    ("SIOUX FALLS", "SD", "57104"),
+    ("ST LOUIS", "MO", "63101"),
+    ("SAN LUIS OBISPO", "CA", "93401"),
+    ("MT PLEASANT", "SC", "29464"),
+    ("WINSTON SALEM", "NC", "27101"),
+    ("COEUR D ALENE", "ID", "83814"),
+    ("LAKE CHARLES", "LA", "70601"),
+    ("O FALLON", "IL", "62269"),
+    ("N LAS VEGAS", "NV", "89030"),
+    ("GREEN BAY", "WI", "54301"),
+)
 # Codes under which shops of a kind trade beside the usual one. Every twentieth has one of these.
 SLIPS = {
-    "5411": ("5499", "5300"), "5814": ("5812", "5499"), "5812": ("5814", "5813"), "5541": ("5542", "5499"),
-    "5651": ("5699", "5311"), "5661": ("5651", "5941"), "7011": ("5812", "7999"), "7230": ("7298", "5977"),
-    "5712": ("5719", "5999"), "5331": ("5310", "5999"), "5941": ("5655", "5999"), "5533": ("5531", "7538"),
-    "7538": ("5532", "5511"), "5732": ("5734", "5999"), "5942": ("5999", "5943"), "5947": ("5999", "5943"),
-    "5995": ("5999", "7299"), "7997": ("7999", "7911"), "5211": ("5251", "5039"), "5944": ("5999", "5094"),
-}  # fmt: skip
+    "5411": ("5499", "5300"),
+    "5814": ("5812", "5499"),
+    "5812": ("5814", "5813"),
+    "5541": ("5542", "5499"),
+    "5651": ("5699", "5311"),
+    "5661": ("5651", "5941"),
+    "7011": ("5812", "7999"),
+    "7230": ("7298", "5977"),
+    "5712": ("5719", "5999"),
+    "5331": ("5310", "5999"),
+    "5941": ("5655", "5999"),
+    "5533": ("5531", "7538"),
+    "7538": ("5532", "5511"),
+    "5732": ("5734", "5999"),
+    "5942": ("5999", "5943"),
+    "5947": ("5999", "5943"),
+    "5995": ("5999", "7299"),
+    "7997": ("7999", "7911"),
+    "5211": ("5251", "5039"),
+    "5944": ("5999", "5094"),
+}
 
 
 class Noisy(NamedTuple):
