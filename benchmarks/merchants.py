@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.figure import Figure
-from benchmarks.merchants_page import PAGE, Scores, page, score
+from benchmarks.merchants_page import PAGE, page
+from benchmarks.merchants_scores import Scores, score
 from curation.patterns import words_of
 from curation.seeds import read_rows, write_rows
 from sandbox.feeds.evaluation.labelled import Labelled, Named, labelled_descriptors
@@ -115,8 +116,9 @@ def _read(home: Path, rows: Sequence[Labelled]) -> Scores:
         connection.execute(
             "create table raw.transactions (transaction_id varchar, version integer, "
             "status varchar, direction varchar, channel varchar, amount decimal(18, 2), "
-            "mcc varchar, descriptor varchar, ach_company_name varchar, ach_entry_description varchar, "
-            "ach_entry_class varchar, posted_date date, authorized_at timestamp, "
+            "mcc varchar, descriptor varchar, ach_company_name varchar, "
+            "ach_entry_description varchar, ach_entry_class varchar, posted_date date, "
+            "authorized_at timestamp, "
             "business_date date, load_id varchar)"
         )
         connection.execute("create schema truth")

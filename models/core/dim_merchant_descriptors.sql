@@ -139,7 +139,8 @@ cleaned as (
                 'substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))'
             ) }}
         end as clean_text,
-        case when stripped.channel_kind = 'ach' then {{ plain_words('stripped.party_text') }} end as company_text
+        case when stripped.channel_kind = 'ach' then {{ plain_words('stripped.party_text') }} end
+            as company_text
     from stripped
     left join prefixed on stripped.descriptor_id = prefixed.descriptor_id
     left join mcc_categories on stripped.mcc = mcc_categories.mcc
