@@ -3,11 +3,10 @@
 {{ return([
     {'name': 'quotation marks', 'pattern': '"', 'replacement': ''},
     {'name': 'purchase with date', 'pattern': '^PURCHASE AUTHORIZED ON [0-9]{2}/[0-9]{2} +', 'replacement': ''},
-    {'name': 'debit with date and time', 'pattern': '^(POS|DBT|DEBIT) (DEBIT|CRD|CARD|PURCHASE) +([0-9/]{4,5} +)?([0-9]{2}:[0-9]{2} +)?', 'replacement': ''},
-    {'name': 'check card with date', 'pattern': '^CHECK ?CARD +([0-9]{4} +)?', 'replacement': ''},
+    {'name': 'words of a card purchase', 'pattern': '^((POS|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :-] *)+', 'replacement': ''},
     {'name': 'bill payment', 'pattern': '^(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +', 'replacement': ''},
-    {'name': 'recurring', 'pattern': '^RECURRING +(PAYMENT +)?', 'replacement': ''},
     {'name': 'ACH', 'pattern': '^ACH (DEBIT|CREDIT) +', 'replacement': ''},
+    {'name': 'address on the web', 'pattern': '^(HTTPS?://)?WWW[.]', 'replacement': ''},
 ]) }}
 {%- endmacro -%}
 
@@ -24,7 +23,7 @@
     expression that comes from a table once a row: thirty times slower on DuckDB. -#}
 {%- macro descriptor_noise() -%}
 {{ return([
-    {'name': 'telephone number', 'pattern': '[0-9]{3}[-. ][0-9]{3}[-. ]?[0-9]{4}|[0-9]{3}-[0-9]{7}', 'replacement': ' '},
+    {'name': 'telephone number', 'pattern': '[(]?[0-9]{3}[)]?[-. ]+[0-9]{3}[-. ]?[0-9]{4}|[(][0-9]{3}[)][0-9]{3}-?[0-9]{4}|[0-9]{3}-[0-9]{7}', 'replacement': ' '},
     {'name': 'masked card number', 'pattern': '[X*]{2,}[0-9]{2,4}', 'replacement': ' '},
     {'name': 'time of authorisation', 'pattern': '[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?', 'replacement': ' '},
     {'name': 'store number', 'pattern': '# *[0-9]+', 'replacement': ' '},
@@ -41,9 +40,10 @@
 {%- endmacro -%}
 
 {#- Letters, digits, & and + in single-spaced words: the form in which patterns and descriptors are
-    compared. -#}
+    compared. An address on the web is the name and COM. -#}
 {%- macro plain_words(text) -%}
-{%- set no_marks = replace_pattern('upper(' ~ text ~ ')', "[.''’]", '') -%}
+{%- set parted = replace_pattern('upper(' ~ text ~ ')', '[.](COM|NET|ORG)', ' COM') -%}
+{%- set no_marks = replace_pattern(parted, "[.''’]", '') -%}
 {%- set spaced = replace_pattern(no_marks, '[^A-Z0-9&+]+', ' ') -%}
 trim({{ spaced }})
 {%- endmacro -%}
@@ -65,9 +65,12 @@ trim({{ spaced }})
 {%- macro merchant_rules_checksum() -%}
 {%- set seeds = {
     'merchants': ['merchant_id', 'category_id'],
-    'merchant_patterns': ['rule_id', 'merchant_id', 'match_kind', 'pattern', 'confidence'],
+    'merchant_patterns': [
+        'rule_id', 'merchant_id', 'match_kind', 'pattern', 'confidence', 'is_common_word',
+    ],
     'merchant_prefixes': ['prefix'],
-    'merchant_categories': ['category_id', 'competitor_product'],
+    'merchant_words': ['rule_id', 'phrase', 'category_id', 'refines_category_id', 'confidence'],
+    'merchant_categories': ['category_id', 'parent_category_id', 'competitor_product'],
     'mcc_categories': ['mcc', 'category_id'],
     'ach_entry_rules': [
         'rule_id', 'direction', 'entry_class', 'entry_start', 'company_start', 'category_id', 'confidence',

@@ -28,12 +28,28 @@ prefixes as (
 categories as (
     select
         category_id,
+        parent_category_id,
         nullif(competitor_product, '') as competitor_product
     from {{ ref('merchant_categories') }}
 ),
 
 mcc_categories as (
-    select * from {{ ref('mcc_categories') }}
+    select
+        mcc_categories.mcc,
+        mcc_categories.category_id,
+        categories.parent_category_id
+    from {{ ref('mcc_categories') }} as mcc_categories
+    inner join categories on mcc_categories.category_id = categories.category_id
+),
+
+category_words as (
+    select
+        rule_id,
+        category_id,
+        nullif(refines_category_id, '') as refines_category_id,
+        confidence,
+        {{ plain_words('phrase') }} as phrase
+    from {{ ref('merchant_words') }}
 ),
 
 entry_rules as (
@@ -114,49 +130,85 @@ cleaned as (
         stripped.party_text,
         stripped.entry_text,
         stripped.entry_class,
+        mcc_categories.category_id as mcc_category_id,
+        mcc_categories.parent_category_id as mcc_parent_category_id,
         case
             when stripped.channel_kind = 'ach'
                 then {{ plain_words("stripped.party_text || ' ' || coalesce(stripped.entry_text, '')") }}
             else {{ without_noise(
                 'substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))'
             ) }}
-        end as clean_text
+        end as clean_text,
+        case when stripped.channel_kind = 'ach' then {{ plain_words('stripped.party_text') }} end
+            as company_text
     from stripped
     left join prefixed on stripped.descriptor_id = prefixed.descriptor_id
+    left join mcc_categories on stripped.mcc = mcc_categories.mcc
 ),
 
-prepared_patterns as (
+plain_patterns as (
     select
         patterns.rule_id,
         patterns.merchant_id,
         patterns.match_kind,
         patterns.confidence,
-        {{ plain_words('patterns.pattern') }} as pattern_text,
-        length({{ plain_words('patterns.pattern') }}) as pattern_length
+        coalesce(patterns.is_common_word, false) as is_common_word,
+        merchants.category_id,
+        {{ plain_words('patterns.pattern') }} as pattern_text
     from patterns
+    inner join merchants on patterns.merchant_id = merchants.merchant_id
+),
+
+prepared_patterns as (
+    select
+        plain_patterns.rule_id,
+        plain_patterns.merchant_id,
+        plain_patterns.match_kind,
+        plain_patterns.confidence,
+        plain_patterns.is_common_word,
+        categories.parent_category_id,
+        plain_patterns.pattern_text,
+        split_part(plain_patterns.pattern_text, ' ', 1) as first_word,
+        length(plain_patterns.pattern_text) as pattern_length,
+        -- What is too short or too common to be told in the middle of a text.
+        plain_patterns.match_kind <> 'word'
+        and not coalesce(plain_patterns.is_common_word, false)
+        and length(plain_patterns.pattern_text) >= 8 as is_told_inside
+    from plain_patterns
+    inner join categories on plain_patterns.category_id = categories.category_id
 ),
 
 -- The first three characters bring together what can match; only those pairs are compared.
 start_matches as (
     select
         cleaned.descriptor_id,
+        cleaned.mcc_parent_category_id,
         prepared_patterns.rule_id,
         prepared_patterns.merchant_id,
+        prepared_patterns.parent_category_id,
+        prepared_patterns.is_common_word,
         prepared_patterns.pattern_length,
-        length(cleaned.clean_text) >= prepared_patterns.pattern_length as is_whole,
+        prepared_patterns.confidence,
         case
             when {{ begins_with("cleaned.clean_text || ' '", "prepared_patterns.pattern_text || ' '") }}
-                then prepared_patterns.confidence
+                then 'start'
             when
                 prepared_patterns.match_kind = 'prefix'
                 and {{ begins_with('cleaned.clean_text', 'prepared_patterns.pattern_text') }}
-                then prepared_patterns.confidence
-            -- Cut short by a card network: all that is left is the beginning of the pattern.
+                then 'start'
+            -- Cut short by a card network or, at 16 characters, by ACH: all that is left is the
+            -- beginning of the pattern, with a place or an entry behind it or without.
             when
-                length(cleaned.clean_text) >= 8
-                and {{ begins_with('prepared_patterns.pattern_text', 'cleaned.clean_text') }}
-                then prepared_patterns.confidence - 0.15
-        end as confidence
+                length(coalesce(cleaned.company_text, cleaned.clean_text)) >= 8
+                and {{ begins_with(
+                    'prepared_patterns.pattern_text', 'coalesce(cleaned.company_text, cleaned.clean_text)'
+                ) }}
+                then 'cut'
+            when
+                prepared_patterns.pattern_length > 18
+                and {{ begins_with('cleaned.clean_text', 'substr(prepared_patterns.pattern_text, 1, 18)') }}
+                then 'cut'
+        end as found_at
     from cleaned
     inner join prepared_patterns
         on substr(cleaned.clean_text || '  ', 1, 3) = substr(prepared_patterns.pattern_text || '  ', 1, 3)
@@ -166,29 +218,63 @@ start_matches as (
 words as (
     select
         cleaned.descriptor_id,
+        cleaned.channel_kind,
         cleaned.direction,
+        cleaned.clean_text,
+        cleaned.mcc_category_id,
+        cleaned.mcc_parent_category_id,
         {{ each_part('cleaned.clean_text', ' ') }} as word
     from cleaned
 ),
 
+-- A single word that always names the merchant, or the whole pattern behind noise that nobody listed.
 word_matches as (
     select
         words.descriptor_id,
+        words.mcc_parent_category_id,
         prepared_patterns.rule_id,
         prepared_patterns.merchant_id,
+        prepared_patterns.parent_category_id,
+        prepared_patterns.is_common_word,
         prepared_patterns.pattern_length,
-        true as is_whole,
-        prepared_patterns.confidence
+        prepared_patterns.confidence,
+        case when prepared_patterns.match_kind = 'word' then 'start' else 'inside' end as found_at
     from words
-    inner join prepared_patterns on words.word = prepared_patterns.pattern_text
-    where prepared_patterns.match_kind = 'word'
+    inner join prepared_patterns on words.word = prepared_patterns.first_word
+    where
+        (prepared_patterns.match_kind = 'word' and words.word = prepared_patterns.pattern_text)
+        or (
+            prepared_patterns.is_told_inside
+            and ' ' || words.clean_text || ' ' like '% ' || prepared_patterns.pattern_text || ' %'
+        )
 ),
 
 merchant_matches as (
     select * from start_matches
-    where confidence is not null
+    where found_at is not null
     union all
     select * from word_matches
+),
+
+-- What is not plain to see counts only as far as the category code does not speak against it.
+weighed_matches as (
+    select
+        descriptor_id,
+        rule_id,
+        merchant_id,
+        pattern_length,
+        case found_at when 'start' then 1 when 'cut' then 2 else 3 end as place_rank,
+        case
+            when found_at = 'cut' then confidence - 0.15
+            when found_at = 'inside' then confidence - 0.20
+            when is_common_word and mcc_parent_category_id is null then confidence - 0.25
+            else confidence
+        end as confidence
+    from merchant_matches
+    where
+        (found_at = 'start' and not is_common_word)
+        or mcc_parent_category_id is null
+        or mcc_parent_category_id = parent_category_id
 ),
 
 best_merchants as (
@@ -196,9 +282,36 @@ best_merchants as (
         *,
         row_number() over (
             partition by descriptor_id
-            order by is_whole desc, pattern_length desc, confidence desc, rule_id asc
+            order by place_rank asc, pattern_length desc, confidence desc, rule_id asc
         ) as match_rank
-    from merchant_matches
+    from weighed_matches
+),
+
+-- What a merchant's name says of its trade: where there is no category code that says it, or where
+-- the code says less.
+word_categories as (
+    select
+        words.descriptor_id,
+        category_words.rule_id,
+        category_words.category_id,
+        category_words.confidence,
+        row_number() over (
+            partition by words.descriptor_id
+            order by
+                category_words.confidence desc,
+                length(category_words.phrase) desc,
+                category_words.rule_id asc
+        ) as match_rank
+    from words
+    inner join category_words on words.word = split_part(category_words.phrase, ' ', 1)
+    where
+        words.direction = 'debit'
+        and words.channel_kind in ('card', 'ach', 'bill_pay')
+        and ' ' || words.clean_text || ' ' like '% ' || category_words.phrase || ' %'
+        and (
+            words.mcc_category_id is null
+            or ' ' || category_words.refines_category_id || ' ' like '% ' || words.mcc_category_id || ' %'
+        )
 ),
 
 entry_matches as (
@@ -248,7 +361,8 @@ decided as (
             when entry_matches.outranks_merchant then entry_matches.rule_id
             when best_merchants.rule_id is not null then best_merchants.rule_id
             when entry_matches.rule_id is not null then entry_matches.rule_id
-            when mcc_categories.mcc is not null then 'mcc'
+            when word_categories.rule_id is not null then word_categories.rule_id
+            when cleaned.mcc_category_id is not null then 'mcc'
             when cleaned.channel_kind not in ('card', 'ach', 'bill_pay') then 'channel'
             else 'none'
         end as matched_rule_id,
@@ -257,14 +371,17 @@ decided as (
         entry_matches.rule_id as entry_rule_id,
         entry_matches.category_id as entry_category_id,
         entry_matches.confidence as entry_confidence,
-        mcc_categories.category_id as mcc_category_id
+        word_categories.rule_id as word_rule_id,
+        word_categories.category_id as word_category_id,
+        word_categories.confidence as word_confidence
     from cleaned
     left join best_merchants
         on cleaned.descriptor_id = best_merchants.descriptor_id and best_merchants.match_rank = 1
     left join merchants on best_merchants.merchant_id = merchants.merchant_id
     left join entry_matches
         on cleaned.descriptor_id = entry_matches.descriptor_id and entry_matches.match_rank = 1
-    left join mcc_categories on cleaned.mcc = mcc_categories.mcc
+    left join word_categories
+        on cleaned.descriptor_id = word_categories.descriptor_id and word_categories.match_rank = 1
     left join forbidden_mccs on cleaned.mcc = forbidden_mccs.mcc
     left join sensitive_words on cleaned.descriptor_id = sensitive_words.descriptor_id
 ),
@@ -276,6 +393,7 @@ categorised as (
             when matched_rule_id in ('sensitive_mcc', 'sensitive_word') then 'withheld'
             when matched_rule_id = merchant_rule_id then merchant_category_id
             when matched_rule_id = entry_rule_id then entry_category_id
+            when matched_rule_id = word_rule_id then word_category_id
             when matched_rule_id = 'mcc' then mcc_category_id
             when channel_kind = 'p2p' then 'person_to_person'
             when channel_kind = 'internal' then 'internal_transfers'
@@ -287,7 +405,8 @@ categorised as (
         case
             when matched_rule_id = merchant_rule_id then merchant_confidence
             when matched_rule_id = entry_rule_id then entry_confidence
-            when matched_rule_id = 'mcc' then 0.70
+            when matched_rule_id = word_rule_id then word_confidence
+            when matched_rule_id = 'mcc' then 0.85
             when matched_rule_id = 'none' then 0.00
             else 1.00
         end as confidence

@@ -1,19 +1,25 @@
 with
 
+categories as (
+    select * from {{ ref('merchant_categories') }}
+),
+
 descriptors as (
     select * from {{ ref('dim_merchant_descriptors') }}
 ),
 
 final as (
     select distinct
-        spend_class_id,
-        direction,
-        category_id,
-        merchant_id,
-        mcc,
-        competitor_product,
-        confidence
+        descriptors.spend_class_id,
+        descriptors.direction,
+        descriptors.category_id,
+        categories.parent_category_id,
+        descriptors.merchant_id,
+        descriptors.mcc,
+        descriptors.competitor_product,
+        descriptors.confidence
     from descriptors
+    inner join categories on descriptors.category_id = categories.category_id
 )
 
 select * from final

@@ -18,6 +18,12 @@ named_categories as (
         'mcc_categories' as seed_name,
         category_id
     from {{ ref('mcc_categories') }}
+    where category_id <> ''
+    union
+    select
+        'merchant_words' as seed_name,
+        category_id
+    from {{ ref('merchant_words') }}
     union
     select
         'ach_entry_rules' as seed_name,

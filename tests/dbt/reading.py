@@ -45,13 +45,24 @@ class Reader:
         self.patterns = [
             row | {"words": plain(row["pattern"])} for row in read_seed("merchant_patterns")
         ]
+        self.by_start: dict[str, list[Row]] = {}
+        self.by_word: dict[str, list[Row]] = {}
+        for pattern in self.patterns:
+            self.by_start.setdefault(f"{pattern['words']}  "[:3], []).append(pattern)
+            self.by_word.setdefault(pattern["words"].split()[0], []).append(pattern)
         self.categories = {m["merchant_id"]: m["category_id"] for m in read_seed("merchants")}
+        self.parents = {
+            c["category_id"]: c["parent_category_id"] for c in read_seed("merchant_categories")
+        }
+        self.trades = read_seed("merchant_words")
         self.products = {
             c["category_id"]: c["competitor_product"] or None
             for c in read_seed("merchant_categories")
         }
         self.prefixes = sorted((p["prefix"] for p in read_seed("merchant_prefixes")), key=len)
-        self.codes = {m["mcc"]: m["category_id"] for m in read_seed("mcc_categories")}
+        self.codes = {
+            m["mcc"]: m["category_id"] for m in read_seed("mcc_categories") if m["category_id"]
+        }
         self.entries = read_seed("ach_entry_rules")
         self.words = {w["word"] for w in read_seed("forbidden_words") if w["is_withheld"] == "true"}
         self.withheld = {
@@ -84,21 +95,24 @@ class Reader:
         entry = self._entry(row) if is_entry else None
         if mcc in self.withheld or sensitive or (entry and entry["category_id"] == "withheld"):
             return Reading("withheld", None, None, Decimal(1))
-        pattern = self._pattern(words)
+        code_category = self.codes.get(mcc)
+        left = plain(row["ach_company_name"]) if is_entry else words
+        pattern = self._pattern(words, left, self.parents.get(code_category))
         if pattern and not (entry and entry["outranks_merchant"] == "true"):
             merchant, confidence = pattern
             return Reading(self.categories[merchant], merchant, mcc, confidence)
-        if entry:
-            return Reading(entry["category_id"], None, mcc, Decimal(entry["confidence"]))
+        trade = self._trade(words, code_category) if row["direction"] == "debit" else None
+        if rule := entry or trade:
+            return Reading(rule["category_id"], None, mcc, Decimal(rule["confidence"]))
         if mcc in self.codes:
-            return Reading(self.codes[mcc], None, mcc, Decimal("0.70"))
+            return Reading(self.codes[mcc], None, mcc, Decimal("0.85"))
         return Reading("unknown", None, mcc, Decimal(0))
 
     def _words(self, row: Row, *, is_entry: bool) -> str:
         if is_entry:
             return plain(f"{row['ach_company_name']} {row['ach_entry_description'] or ''}")
         text = (row["descriptor"] or "").strip().upper().replace('"', "")
-        text = re.sub(r"^POS DEBIT +(\d\d/\d\d +)?(\d\d:\d\d +)?", "", text)
+        text = re.sub(r"^(POS DEBIT +|\d\d/\d\d +|\d\d:\d\d +|\d{3,} +)+", "", text)
         for prefix in reversed(self.prefixes):
             if row["channel"] in CARDS and text.startswith(prefix):
                 text = text[len(prefix) :]
@@ -115,23 +129,60 @@ class Reader:
         ]
         return " ".join(kept)
 
-    def _pattern(self, words: str) -> tuple[str, Decimal] | None:
+    def _pattern(
+        self, words: str, left: str, code_parent: str | None
+    ) -> tuple[str, Decimal] | None:
         found = []
-        for pattern in self.patterns:
-            text, sure = pattern["words"], Decimal(pattern["confidence"])
-            if pattern["match_kind"] == "word":
-                if text in words.split():
-                    found.append((True, len(text), sure, pattern))
-            elif (words + " ").startswith(text + " ") or (
-                pattern["match_kind"] == "prefix" and words.startswith(text)
-            ):
-                found.append((True, len(text), sure, pattern))
-            elif len(words) >= 8 and text.startswith(words):
-                found.append((False, len(text), sure - Decimal("0.15"), pattern))
+        near = self.by_start.get(f"{words}  "[:3], [])
+        far = [pattern for word in set(words.split()) for pattern in self.by_word.get(word, [])]
+        for pattern in [*near, *far]:
+            place, sure = self._place(pattern, words, left), Decimal(pattern["confidence"])
+            is_common = pattern["is_common_word"] == "true"
+            parent = self.parents[self.categories[pattern["merchant_id"]]]
+            is_plain = place == "start" and not is_common
+            if not place or not (is_plain or code_parent in (None, parent)):
+                continue
+            if place != "start":
+                sure -= Decimal("0.15") if place == "cut" else Decimal("0.20")
+            elif is_common and code_parent is None:
+                sure -= Decimal("0.25")
+            rank = ("start", "cut", "inside").index(place)
+            found.append((rank, -len(pattern["words"]), -sure, pattern["rule_id"], pattern))
         if not found:
             return None
-        best = min(found, key=lambda f: (not f[0], -f[1], -f[2], f[3]["rule_id"]))
-        return best[3]["merchant_id"], best[2]
+        best = min(found, key=lambda f: f[:4])
+        return best[4]["merchant_id"], -best[2]
+
+    @staticmethod
+    def _place(pattern: Row, words: str, left: str) -> str | None:
+        """Return where a pattern stands in a text: at its start, cut short, inside, or nowhere.
+
+        What is cut short is `left`: the whole text, or the company's name of an ACH entry.
+        """
+        text, kind = pattern["words"], pattern["match_kind"]
+        if kind == "word":
+            return "start" if text in words.split() else None
+        if f"{words} ".startswith(f"{text} ") or (kind == "prefix" and words.startswith(text)):
+            return "start"
+        if len(left) >= 8 and text.startswith(left):
+            return "cut"
+        if kind != "word" and len(text) > 18 and words.startswith(text[:18]):
+            return "cut"
+        is_told_inside = len(text) >= 8 and pattern["is_common_word"] != "true"
+        return "inside" if is_told_inside and f" {text} " in f" {words} " else None
+
+    def _trade(self, words: str, code_category: str | None) -> dict[str, str] | None:
+        found = [
+            rule
+            for rule in self.trades
+            if f" {rule['phrase']} " in f" {words} "
+            and (code_category is None or code_category in rule["refines_category_id"].split())
+        ]
+        return min(
+            found,
+            key=lambda r: (-Decimal(r["confidence"]), -len(r["phrase"]), r["rule_id"]),
+            default=None,
+        )
 
     def _entry(self, row: Row) -> dict[str, str] | None:
         entry = (row["ach_entry_description"] or "").strip().upper()
@@ -149,4 +200,5 @@ class Reader:
 
 def plain(text: str) -> str:
     """Return letters, digits, & and + in single-spaced words."""
-    return " ".join(re.sub(r"[^A-Z0-9&+]+", " ", re.sub(r"[.'\u2019]", "", text.upper())).split())
+    parted = re.sub(r"\.(COM|NET|ORG)", " COM", text.upper())
+    return " ".join(re.sub(r"[^A-Z0-9&+]+", " ", re.sub(r"[.'\u2019]", "", parted)).split())

@@ -1,0 +1,1 @@
+"""How the seeds of merchants are made again from public lists."""
