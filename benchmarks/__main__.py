@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import delivery, whole_way
+from benchmarks import delivery, scores, whole_way
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "delivery": delivery.measure,
     "demo": whole_way.measure,
+    "scores": scores.measure,
 }
 
 

@@ -29,7 +29,7 @@ PAGES = {
 }
 NEXT_PRODUCT_DAYS = 1400
 # Those whose money life is here ask for more sooner than the others.
-NEXT_PRODUCT_PACE = {True: 0.75, False: 1.6}
+NEXT_PRODUCT_PACE = {True: 0.65, False: 2.2}
 # Deposits, in cents, from which a member looks for a better rate or a home of their own.
 WEALTHY = 1_500_000
 CARD_DEBT = 150_000
@@ -138,11 +138,11 @@ def _wishes(stage: Stage, member: Member) -> dict[str, float]:
     factors = {
         "credit_card": 0.35 if "credit_card" in held else 1.2,
         "auto_loan": 0.3 if "auto_loan" in held else 1.2,
-        "certificate": 2.5 if is_wealthy else 0.6,
-        "money_market": 2.5 if is_wealthy else 0.6,
-        "personal_loan": 2.5 if owed >= CARD_DEBT else 0.8,
-        "heloc": 7.0 if has_mortgage else 0.5,
-        "mortgage": 0.1 if has_mortgage else (3.5 if is_wealthy else 0.8),
+        "certificate": 3.0 if is_wealthy else 0.5,
+        "money_market": 3.0 if is_wealthy else 0.5,
+        "personal_loan": 4.0 if owed >= CARD_DEBT else 0.8,
+        "heloc": 8.0 if has_mortgage else 0.4,
+        "mortgage": 0.1 if has_mortgage else (4.0 if is_wealthy else 0.6),
     }
     return {
         code: weight * factors[stage.world.products[code].kind]
