@@ -127,8 +127,11 @@ final as (
         cast(coalesce(spend.transfer_in_count, 0) as bigint) as transfer_in_count_90_days,
         cast(coalesce(spend.recent_debit_count, 0) as bigint) as debit_count_30_days,
         -- How much of what was paid in the last quarter was paid in its last month; none of nothing.
-        cast(coalesce(spend.recent_debit_count / nullif(spend.debit_count, 0), 0) as decimal(5, 4))
-            as recent_debit_ratio,
+        cast(
+            case
+                when spend.debit_count > 0 then spend.recent_debit_count / spend.debit_count else 0
+            end as decimal(5, 4)
+        ) as recent_debit_ratio,
         cast(coalesce(spend.credit_card_payment_count, 0) as bigint) as card_payment_count_90_days,
         cast(coalesce(spend.auto_loan_payment_count, 0) as bigint) as auto_loan_payment_count_90_days,
         cast(coalesce(spend.mortgage_payment_count, 0) as bigint) as mortgage_payment_count_90_days
