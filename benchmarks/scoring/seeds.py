@@ -59,7 +59,7 @@ def read_definitions() -> list[Definition]:
             row["product_type"] or None,
             int(row["outcome_days"]),
             row["excluded_by"] or None,
-            bool(row["next_best_kli_id"]),
+            bool(row["next_best_indicator"]),
             row["floor_measure"],
             float(row["floor_value"]),
         )

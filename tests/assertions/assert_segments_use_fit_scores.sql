@@ -15,22 +15,22 @@ definitions as (
 -- The next best product rests on the score of the product and on the choice.
 indicators as (
     select
-        kli_id,
+        'predictive__' || indicator as kli_id,
         score_id
     from definitions
-    where kli_id is not null
+    where indicator is not null
     union all
     select
-        next_best_kli_id as kli_id,
+        'predictive__' || next_best_indicator as kli_id,
         score_id
     from definitions
-    where next_best_kli_id is not null
+    where next_best_indicator is not null
     union all
     select
-        next_best_kli_id as kli_id,
+        'predictive__' || next_best_indicator as kli_id,
         'next_best_product' as score_id
     from definitions
-    where next_best_kli_id is not null
+    where next_best_indicator is not null
 ),
 
 used as (

@@ -17,8 +17,8 @@ cards as (
 usable as (
     select
         definitions.score_id,
-        definitions.kli_id,
-        definitions.next_best_kli_id
+        definitions.indicator,
+        definitions.next_best_indicator
     from definitions
     inner join cards on definitions.score_id = cards.score_id
 ),
@@ -27,8 +27,8 @@ worded as (
     select
         scores.member_id,
         usable.score_id,
-        usable.kli_id,
-        usable.next_best_kli_id,
+        usable.indicator,
+        usable.next_best_indicator,
         scores.score,
         scores.probability,
         scores.band,
@@ -50,7 +50,7 @@ ranked as (
             order by score desc, probability desc, score_id asc
         ) as product_rank
     from worded
-    where next_best_kli_id is not null
+    where next_best_indicator is not null
 ),
 
 best as (
@@ -63,7 +63,7 @@ best as (
 assigned as (
     select
         member_id,
-        kli_id,
+        indicator,
         reason_count,
         probability,
         rationale
@@ -72,7 +72,7 @@ assigned as (
     union all
     select
         member_id,
-        next_best_kli_id as kli_id,
+        next_best_indicator as indicator,
         reason_count,
         probability,
         rationale
@@ -82,7 +82,8 @@ assigned as (
 final as (
     select
         member_id,
-        kli_id,
+        -- The family stands here, so that others are seen to have nothing to do with scores.
+        'predictive__' || indicator as kli_id,
         reason_count as evidence_count,
         cast(null as decimal(18, 2)) as evidence_amount,
         {{ as_of_date() }} as first_seen,
