@@ -87,3 +87,55 @@ filter(split({{ text }}, '[|]'), part -> part <> '')
 {%- macro quoted(text) -%}
 {{ return("'" ~ (text | string | replace("'", "''")) ~ "'") }}
 {%- endmacro -%}
+
+{#- The parts of a list as one text. -#}
+{%- macro list_text(list) -%}
+{{ return(adapter.dispatch('list_text')(list)) }}
+{%- endmacro -%}
+
+{%- macro default__list_text(list) -%}
+array_to_string({{ list }}, ', ')
+{%- endmacro -%}
+
+{%- macro spark__list_text(list) -%}
+array_join({{ list }}, ', ')
+{%- endmacro -%}
+
+{#- Whether a list holds all parts of another. -#}
+{%- macro holds_all(list, parts) -%}
+{{ return(adapter.dispatch('holds_all')(list, parts)) }}
+{%- endmacro -%}
+
+{%- macro default__holds_all(list, parts) -%}
+list_has_all({{ list }}, {{ parts }})
+{%- endmacro -%}
+
+{%- macro spark__holds_all(list, parts) -%}
+(size(array_except({{ parts }}, {{ list }})) = 0)
+{%- endmacro -%}
+
+{#- One row a part of a list, in a select list. -#}
+{%- macro each_of(list) -%}
+{{ return(adapter.dispatch('each_of')(list)) }}
+{%- endmacro -%}
+
+{%- macro default__each_of(list) -%}
+unnest({{ list }})
+{%- endmacro -%}
+
+{%- macro spark__each_of(list) -%}
+explode({{ list }})
+{%- endmacro -%}
+
+{#- The texts of a group in order, joined by bars. -#}
+{%- macro joined_texts(text) -%}
+{{ return(adapter.dispatch('joined_texts')(text)) }}
+{%- endmacro -%}
+
+{%- macro default__joined_texts(text) -%}
+string_agg({{ text }}, '|' order by {{ text }})
+{%- endmacro -%}
+
+{%- macro spark__joined_texts(text) -%}
+array_join(sort_array(collect_list({{ text }})), '|')
+{%- endmacro -%}

@@ -25,7 +25,7 @@ features as (
     select
         score_id,
         version,
-        {{ joined_texts('feature_id', '|') }} as feature_ids
+        {{ joined_texts('feature_id') }} as feature_ids
     from card_features
     group by score_id, version
 ),
@@ -79,7 +79,7 @@ calibration as (
     select
         score_id,
         version,
-        {{ joined_texts('decile_text', '|') }} as calibration
+        {{ joined_texts('decile_text') }} as calibration
     from decile_texts
     group by score_id, version
 ),
