@@ -9,13 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import delivery, merchants, whole_way
+from benchmarks import delivery, merchants, scores, whole_way
 from benchmarks.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "delivery": delivery.measure,
     "demo": whole_way.measure,
     "merchants": merchants.measure,
+    "scores": scores.measure,
 }
 
 

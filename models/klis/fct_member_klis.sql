@@ -38,6 +38,8 @@ assigned as (
     select * from {{ ref('kli_client__life_stage') }}
     union all
     select * from {{ ref('kli_fi_product__product_held') }}
+    union all
+    select * from {{ ref('kli_predictive__bands') }}
 ),
 
 -- Nothing is inferred about minors, the deceased, or those who are no longer members.

@@ -48,6 +48,7 @@ def earn(stage: Stage, member: Member) -> None:
         _settlements(stage, stream, pocket)
         return
     for number, stint in enumerate(_stints(stage, stream, member)):
+        stint.end = min(stint.end, member.leaving)
         member.truth.setdefault("income", []).append(_truth(stage, stint))
         if stint.begin >= stage.calendar.days:
             continue

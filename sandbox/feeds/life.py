@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.feeds.members import Member
+from sandbox.feeds.plan import NEVER
 from sandbox.feeds.streams import Streams, day_after, pick
 from sandbox.feeds.world import World
 
@@ -25,6 +26,9 @@ LIFESTYLES = (
 )  # fmt: skip
 # Weeks around an event are full of its purchases.
 EVENT_DAYS = 45
+# Most who close their membership let go of it before: the others leave from one day to the next.
+LEAVING_SHARE = 0.75
+LEAVING_DAYS = (40, 130)
 
 
 def age_of(member: Member, year: int) -> int:
@@ -48,6 +52,7 @@ def live(household: list[Member], streams: Streams, world: World, year: int) -> 
                 day = day_after(stream, 365 * years)
                 if youngest <= age <= oldest:
                     member.life[name] = max(day, member.joined + 1)
+            _let_go(member, streams)
         member.truth["lifestyles"] = list(member.tastes)
     for shared in ("move", "new_child", "home_purchase", "marriage"):
         if len(adults) == 2 and shared in adults[0].life:
@@ -56,6 +61,15 @@ def live(household: list[Member], streams: Streams, world: World, year: int) -> 
         if "home_purchase" in member.life and member.event("home_purchase") < member.event("move"):
             member.life["move"] = member.life["home_purchase"] + 12
     _move(household, streams, world)
+
+
+def _let_go(member: Member, streams: Streams) -> None:
+    """Decide from which day a member who will close uses what they have here no more."""
+    stream = streams.of("leaving", member.key)
+    leaves, share = stream.random() < LEAVING_SHARE, stream.random()
+    if leaves and member.fate == "closed" and 0 < member.end < NEVER:
+        shortest, longest = LEAVING_DAYS
+        member.leaving = member.end - shortest - int(share * (longest - shortest))
 
 
 def _move(household: list[Member], streams: Streams, world: World) -> None:

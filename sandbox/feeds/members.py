@@ -72,6 +72,7 @@ class Member:
         begin: Index of the first day on which they use their accounts.
         end: Index of the day on which they close or die.
         fate: What happens on day `end`: closed or deceased.
+        leaving: Index of the day from which one who will close moves pay and purchases elsewhere.
         is_primary: This is where their money life is; otherwise it is elsewhere.
         outcome: Of a newcomer's application: active, inactive, unfunded, declined or abandoned.
         devices: (device id, type) in digital banking.
@@ -92,6 +93,7 @@ class Member:
     begin: int = 0
     end: int = NEVER
     fate: str = "active"
+    leaving: int = NEVER
     outcome: str = ""
     is_employee: bool = False
     is_primary: bool = True

@@ -28,6 +28,11 @@ PAGES = {
     "mortgage": "/products/mortgages",
 }
 NEXT_PRODUCT_DAYS = 1400
+# Those whose money life is here ask for more sooner than the others.
+NEXT_PRODUCT_PACE = {True: 0.65, False: 2.2}
+# Deposits, in cents, from which a member looks for a better rate or a home of their own.
+WEALTHY = 1_500_000
+CARD_DEBT = 150_000
 # Webhooks that are delivered again on the next day.
 REDELIVERED = 0.006
 
@@ -94,8 +99,8 @@ def _fund(
 def _want_more(stage: Stage, member: Member) -> None:
     """Let a member look at a product, and apply for it after a while."""
     stream = stage.streams.of("next product", member.key)
-    day = day_after(stream, NEXT_PRODUCT_DAYS)
-    code = pick_weighted(stream, NEXT_PRODUCTS)
+    day = day_after(stream, NEXT_PRODUCT_DAYS * NEXT_PRODUCT_PACE[member.is_primary])
+    code = pick_weighted(stream, _wishes(stage, member))
     product = stage.world.products[code]
     for _ in range(2 + int(stream.random() * 4)):
         viewed = day - 1 - int(stream.random() * 18)
@@ -122,6 +127,27 @@ def _want_more(stage: Stage, member: Member) -> None:
     else:
         account.balance = 0
     account.end = member.end if member.end > account.begin else NEVER
+
+
+def _wishes(stage: Stage, member: Member) -> dict[str, float]:
+    """Return how likely a member wants each product next, given what they have."""
+    held = {account.kind for account in member.accounts}
+    saved = sum(account.balance for account in member.accounts if account.is_deposit)
+    owed = sum(account.balance for account in member.accounts if account.kind == "credit_card")
+    is_wealthy, has_mortgage = saved >= WEALTHY, "mortgage" in held
+    factors = {
+        "credit_card": 0.35 if "credit_card" in held else 1.2,
+        "auto_loan": 0.3 if "auto_loan" in held else 1.2,
+        "certificate": 3.0 if is_wealthy else 0.5,
+        "money_market": 3.0 if is_wealthy else 0.5,
+        "personal_loan": 4.0 if owed >= CARD_DEBT else 0.8,
+        "heloc": 8.0 if has_mortgage else 0.4,
+        "mortgage": 0.1 if has_mortgage else (4.0 if is_wealthy else 0.6),
+    }
+    return {
+        code: weight * factors[stage.world.products[code].kind]
+        for code, weight in NEXT_PRODUCTS.items()
+    }
 
 
 def _application(stage: Stage, stream: random.Random, code: str) -> Application:

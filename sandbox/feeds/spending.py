@@ -49,7 +49,7 @@ class Card:
     def of(cls, member: Member, account: Account, begin: int, end: int) -> Card:
         """Return a member's card, no longer than the member and the account last."""
         begin = max(begin, member.begin, account.begin)
-        end = min(end, member.end, account.end)
+        end = min(end, member.end, member.leaving, account.end)
         return cls(member, account, begin, end, f"{member.number},{account.number},")
 
 

@@ -24,7 +24,7 @@ READS = {
     "staging": {"source", "core.as_of", "staging.stg_alkami__loads"},
     "core": {"staging", "core", "seed"},
     "identity": {"source", "identity", "core.as_of"},
-    "klis": {"core", "klis", "seed"},
+    "klis": {"core", "klis", "seed", "measurement.msr_score_cards"},
     "segments": {"klis.dim_member_profile", "klis.fct_member_klis"},
     "activation": {"core", "klis.dim_member_profile", "measurement", "segments"},
     "dictionary": {"seed", "snapshot"},

@@ -1,0 +1,1 @@
+"""How scorecards are trained and measured: worlds, bins, fitting, measures, pages."""
