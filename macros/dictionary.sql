@@ -100,6 +100,7 @@ where 1 = 0
     '_code': 'a code of the institution',
     '_id': 'an identifier',
     '_name': 'a name',
+    '_reason': 'a sentence for people',
     '_sha256': 'a hash',
     '_text': 'words as they came',
     '_version': 'a version',
