@@ -154,12 +154,14 @@ def test_every_column_lists_its_values_or_says_why_they_are_open(built):
     assert silent == []
 
 
-def test_lineage_of_every_column_is_known(built):
-    unknown = built.rows("""
-        select model_name, attribute_name, lineage_reason from dictionary.dict_attributes
-        where lineage_status = 'unknown'
+def test_lineage_of_every_column_is_known_or_says_why_not(built):
+    unwritten = built.rows("""
+        select model_name, attribute_name from dictionary.dict_attributes
+        where
+            lineage_status = 'unknown'
+            and (lineage_reason is null or starts_with(lineage_reason, 'Not written'))
     """)
-    assert unknown == [], "run `dbt compile && tellerline dictionary lineage --write`"
+    assert unwritten == [], "run `dbt compile && tellerline dictionary lineage --write`"
     described = built.rows("""
         select count(*) from dictionary.dict_attributes
         where lineage_status = 'followed' and layer = 'klis' and len(made_from) > 0
@@ -207,21 +209,18 @@ def test_law_tags_are_those_of_the_closed_list_and_credit_segments_rest_on_none_
     }
     for law_tags, problem in spoilings.items():
         with built.connect() as connection:
-            # What a test reads is spoiled in views of the same names, in a database beside it.
-            connection.execute("attach ':memory:' as spoiled; create schema spoiled.dictionary")
+            # What the test reads is spoiled in temporary views: what was built stays as it is.
             connection.execute(
-                "create view spoiled.dictionary.dict_segments as "
+                "create temp view spoiled_dict_segments as "
                 "select * replace (true as is_credit_related) from dictionary.dict_segments"
             )
             connection.execute(
-                f"create view spoiled.dictionary.dict_attributes as select * replace ({law_tags} "
+                f"create temp view spoiled_dict_attributes as select * replace ({law_tags} "
                 "as law_tags, ['seg_x.member_id ← home_zip [proxy]'] as law_tag_paths) "
                 "from dictionary.dict_attributes where layer = 'segments'"
             )
             sql = check
             for name in ("dict_segments", "dict_attributes"):
-                sql = sql.replace(
-                    f'"warehouse"."dictionary"."{name}"', f"spoiled.dictionary.{name}"
-                )
+                sql = sql.replace(f'"warehouse"."dictionary"."{name}"', f"spoiled_{name}")
             found = connection.execute(sql).fetchall()
         assert any(problem in row[2] for row in found), law_tags

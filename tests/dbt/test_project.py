@@ -16,7 +16,7 @@ NAMES = {
     "klis": r"kli_[a-z_]+?__[a-z_]+|fct_member_klis|dim_member_profile",
     "segments": r"seg_[a-z_]+?__[a-z_]+",
     "activation": r"act_[a-z_]+s",
-    "dictionary": r"dict_[a-z_]+s",
+    "dictionary": r"dict_[a-z_]+s|dict_lineage",
     "measurement": r"msr_[a-z_]+s",
 }
 # Which layers a layer may read; only identity reads the vault.
