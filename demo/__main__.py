@@ -83,8 +83,17 @@ def _write_feeds(stage: Stage, feeds: dict[str, int]) -> subprocess.Popen[bytes]
 
 def _write_dagster_settings(stage: Stage) -> None:
     stage.dagster.mkdir(exist_ok=True)
-    # Nothing phones home, and no window asks for an address.
-    settings: dict[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+    settings: dict[str, Any] = {
+        # Nothing phones home, and no window asks for an address.
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+        # Dagster's default writes each event of an asset to two files, through three connections.
+        "event_log_storage": {
+            "module": "dagster._core.storage.event_log",
+            "class": "ConsolidatedSqliteEventLogStorage",
+            "config": {"base_dir": str(stage.dagster / "events")},
+        },
+    }
     (stage.dagster / SPOOL).write_text(json.dumps(settings) + "\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,9 @@ class OwnDbt(DbtCliResource):
     @cached_property
     def _cli_version(self) -> Version:
         return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, _args: Sequence[str]) -> None:  # type: ignore[override]
+        """Make no adapter: it serves to look into the warehouse, which belongs to dbt alone."""
 
 
 def dbt_resource(project: DbtProject) -> DbtCliResource:
