@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 # Tests that share what is dear to make: one worker makes it once for all of them.
-TOGETHER = (
-    "tests/dbt/",
-    "tests/activation/lineage/test_project.py",
-    "tests/demo/",
-    "tests/orchestration/",
-    "tests/sandbox/feeds/test_feeds_behaviour.py",
-)
+TOGETHER = {
+    "tests/dbt/": "the built institution",
+    "tests/activation/segments/test_diff.py": "the built institution",
+    "tests/activation/lineage/test_project.py": "the compiled project",
+    "tests/demo/": "the demo",
+    "tests/orchestration/": "the graph",
+    "tests/sandbox/feeds/test_feeds_behaviour.py": "a simulated world",
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -24,6 +25,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Spread(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+            shared = (group for place, group in TOGETHER.items() if nodeid.startswith(place))
+            return next(shared, nodeid)
 
     return Spread(config, log)
