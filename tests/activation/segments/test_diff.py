@@ -22,7 +22,7 @@ from tellerline.settings import Settings
 from tests.dbt.conftest import built
 from tests.dbt.sessions import ROOT, DbtSession
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("segment_diff")]
+pytestmark = pytest.mark.slow
 __all__ = ["built"]
 SEGMENTS = Path("models") / "segments"
 GONE = "business__payroll_processor"
