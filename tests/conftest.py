@@ -1,10 +1,16 @@
-"""How the tests are spread over the workers of a run."""
+"""How the tests are spread over the workers of a run, and what whole folders of them share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.dbt.sessions import DbtSession
+
+MEMBERS = 220
+DAYS = 150
 
 # Tests that share what is dear to make: one worker makes it once for all of them.
 TOGETHER = {
@@ -29,3 +35,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return next(shared, nodeid)
 
     return Spread(config, log)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
+    """The fixture's institution, built with all models, tests and unit tests."""
+    # Imported here: dbt takes seconds to load, and most tests do without.
+    from tests.dbt.sessions import DbtSession, fill_raw  # noqa: PLC0415
+
+    session = DbtSession(tmp_path_factory.mktemp("institution"))
+    fill_raw(session, members=MEMBERS, days=DAYS)
+    session.parse()
+    session.invoke("build")
+    return session

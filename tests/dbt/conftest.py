@@ -1,24 +1,11 @@
-"""One built institution for all tests of the dbt project."""
+"""What dbt wrote of the built institution, for all tests of the dbt project."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.dbt.nodes import Node
-from tests.dbt.sessions import DbtSession, fill_raw
-
-MEMBERS = 220
-DAYS = 150
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
-    """The fixture's institution, built with all models, tests and unit tests."""
-    session = DbtSession(tmp_path_factory.mktemp("institution"))
-    fill_raw(session, members=MEMBERS, days=DAYS)
-    session.parse()
-    session.invoke("build")
-    return session
+from tests.dbt.sessions import DbtSession
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,9 @@ from activation.cli.app import app
 from activation.segments.revisions import Workbench
 from tellerline.errors import RunStoppedError, UsageError
 from tellerline.settings import Settings
-from tests.dbt.conftest import built
 from tests.dbt.sessions import ROOT, DbtSession
 
 pytestmark = pytest.mark.slow
-__all__ = ["built"]
 SEGMENTS = Path("models") / "segments"
 GONE = "business__payroll_processor"
 NEW = "retention__quiet_ones"
