@@ -33,23 +33,37 @@ where 1 = 0
 {%- endif -%}
 {%- endmacro -%}
 
+{#- The project's models whose name begins with `prefix`, sorted by name. dbt makes a copy of a node
+    whenever one is read from the graph, so that only those that are wanted are read. -#}
+{%- macro models_called(prefix='') -%}
+{%- set found = [] -%}
+{%- if execute -%}
+    {%- set beginning = 'model.' ~ project_name ~ '.' ~ prefix -%}
+    {%- for unique_id in graph.nodes.keys() | sort if unique_id.startswith(beginning) -%}
+        {%- do found.append(graph.nodes[unique_id]) -%}
+    {%- endfor -%}
+{%- endif -%}
+{{ return(found) }}
+{%- endmacro -%}
+
+{#- One model of the project by its name. -#}
+{%- macro model_called(name) -%}
+{{ return(graph.nodes['model.' ~ project_name ~ '.' ~ name]) }}
+{%- endmacro -%}
+
 {#- Models from core upward, sorted by name: they are what the dictionary describes. -#}
 {%- macro described_models() -%}
 {%- set found = [] -%}
-{%- if execute -%}
-    {%- for node in graph.nodes.values() | sort(attribute='name') -%}
-        {%- if node.resource_type == 'model' and node.config.meta.get('layer', 'staging') != 'staging' -%}
-            {%- do found.append(node) -%}
-        {%- endif -%}
-    {%- endfor -%}
-{%- endif -%}
+{%- for node in models_called() if node.config.meta.get('layer', 'staging') != 'staging' -%}
+    {%- do found.append(node) -%}
+{%- endfor -%}
 {{ return(found) }}
 {%- endmacro -%}
 
 {#- Segments, sorted by id: (segment id, node, meta). -#}
 {%- macro described_segments() -%}
 {%- set found = [] -%}
-{%- for node in described_models() if node.config.meta.get('segment') -%}
+{%- for node in models_called('seg_') if node.config.meta.get('segment') -%}
     {%- do found.append({
         'segment_id': node.name | replace('seg_', '', 1),
         'node': node,

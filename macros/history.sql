@@ -17,26 +17,21 @@
         'reason': 'reason',
     }) -%}
 {%- endfor -%}
-{%- for node in described_models() -%}
-    {%- if node.name == 'fct_member_klis' -%}
-        {%- do found.append({
-            'kind': 'kli',
-            'node': node,
-            'subject': 'kli_id',
-            'version': 'cast(kli_version as string)',
-            'reason': 'rationale',
-        }) -%}
-    {%- elif node.name == 'fct_person_members' -%}
-        {%- do found.append({
-            'kind': 'person',
-            'node': node,
-            'subject': 'person_id',
-            'version': "'1'",
-            'reason': "resolution_rule || ': ' || evidence",
-            'condition': 'membership_count > 1',
-        }) -%}
-    {%- endif -%}
-{%- endfor -%}
+{%- do found.append({
+    'kind': 'kli',
+    'node': model_called('fct_member_klis'),
+    'subject': 'kli_id',
+    'version': 'cast(kli_version as string)',
+    'reason': 'rationale',
+}) -%}
+{%- do found.append({
+    'kind': 'person',
+    'node': model_called('fct_person_members'),
+    'subject': 'person_id',
+    'version': "'1'",
+    'reason': "resolution_rule || ': ' || evidence",
+    'condition': 'membership_count > 1',
+}) -%}
 {{ return(found) }}
 {%- endmacro -%}
 
@@ -141,7 +136,7 @@ where {{ day }} = {{ as_of_date() }} and {{ is_touched(collections) }}
 {%- endmacro -%}
 
 {%- macro append_changes(changes, observations, collections) -%}
-{%- set members = graph.nodes.values() | selectattr('name', 'equalto', 'dim_members') | first -%}
+{%- set members = model_called('dim_members') -%}
 insert into {{ changes }} (
     kind, collection, subject_id, subject_version, member_id, change_date, change, reason
 )

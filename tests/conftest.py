@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,11 @@ TOGETHER = {
     "tests/orchestration/": "the graph",
     "tests/sandbox/feeds/test_feeds_behaviour.py": "a simulated world",
 }
+
+
+def pytest_configure() -> None:
+    """Look for garbage seldom: each look goes through the million objects that dbt keeps."""
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.hookimpl(optionalhook=True)

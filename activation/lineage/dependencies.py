@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import NamedTuple
 
 from activation.lineage.indicators import stated_tags
 from activation.lineage.library import Library
 from activation.lineage.manifest import Kind, Relation
 from activation.lineage.queries import Demand
 from activation.lineage.slicer import Slicer
-from activation.lineage.slices import NOTHING, Slice
+from activation.lineage.slices import NOTHING, Read, Slice
 from tellerline.canonical import sha256_hex
 
 _QUERIES = frozenset({Kind.MODEL, Kind.SNAPSHOT})
+
+
+class Step(NamedTuple):
+    """One column on the way, with what was wanted of its relation; no column stands for rows.
+
+    Args:
+        unique_id: The relation.
+        demand: What was wanted of it.
+        column: Its column.
+        note: How the reader uses it, for people; empty when it goes into the value.
+    """
+
+    unique_id: str
+    demand: Demand
+    column: str | None
+    note: str
+
+    @property
+    def place(self) -> Place:
+        """Where it is, however it is used."""
+        return self.unique_id, self.demand, self.column
+
+
+Place = tuple[str, Demand, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +62,7 @@ class Dependencies:
     def __init__(self, library: Library) -> None:
         self.library = library
         self._slicer = Slicer(library, self._has_rows)
+        self._steps: dict[Place, tuple[Step, ...]] = {}
 
     @cached_property
     def indicator_tags(self) -> Mapping[str, tuple[str, ...]]:
@@ -68,6 +94,13 @@ class Dependencies:
             return self._slicer.slice(self.library.query(unique_id), demand)
         return Slice(None, {})
 
+    def steps(self, place: Place) -> tuple[Step, ...]:
+        """Return what a column, or the rows, of a slice is made from, always in one order."""
+        if place not in self._steps:
+            unique_id, demand, column = place
+            self._steps[place] = tuple(_steps(self.slice(unique_id, demand), column))
+        return self._steps[place]
+
     def parts(self, upstream: Upstream) -> dict[str, str]:
         """Return one hash for each relation upstream: what of it is used, and how it is made."""
         used: dict[str, set[str]] = {}
@@ -85,6 +118,27 @@ class Dependencies:
         if relation.seed is not None:
             return bool(relation.seed.contents((), demand.limits)[1:])
         return relation.kind not in _QUERIES or self.slice(unique_id, demand).digest is not None
+
+
+def _steps(found: Slice, column: str | None) -> Iterator[Step]:
+    values = found.value(column) if column is not None else frozenset[Read]()
+    for reads, note in ((values, ""), (found.conditions, " (condition)")):
+        for read in sorted(reads, key=_order):
+            word = note if read.is_certain else " (unresolved)"
+            yield Step(read.unique_id, read.demand, read.column, word)
+    # A relation of which only the rows count has conditions of its own.
+    for unique_id, demand in sorted(found.tables, key=lambda item: (item[0], _text(item[1]))):
+        if not demand.columns:
+            yield Step(unique_id, demand, None, " (condition)")
+
+
+def _order(read: Read) -> tuple[str, str, str]:
+    return read.unique_id, read.column, _text(read.demand)
+
+
+@cache
+def _text(demand: Demand) -> str:
+    return str(demand.document())
 
 
 def _use(relation: Relation, demand: Demand, found: Slice) -> object:

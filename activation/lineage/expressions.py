@@ -56,6 +56,18 @@ class Expression:
     nested: tuple[Nested, ...] = ()
 
     @cached_property
+    def partitions(self) -> tuple[frozenset[Ref], ...]:
+        """The columns that part the rows of each window function in it."""
+        return tuple(
+            frozenset(
+                ref
+                for part in window.args.get("partition_by") or ()
+                if (ref := ref_of(part)) is not None
+            )
+            for window in own_nodes(self.tree, exp.Window)
+        )
+
+    @cached_property
     def template(self) -> str:
         """The normalised text with places for the names of sources and for nested queries."""
         count = iter(range(len(self.nested)))

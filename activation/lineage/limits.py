@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from sqlglot import exp
-
-from activation.lineage.expressions import Expression, Ref, own_nodes, ref_of
+from activation.lineage.expressions import Expression, Ref, ref_of
 from activation.lineage.predicates import accepted_values, equal_refs, may_equal
 from activation.lineage.queries import Join, Limits, Select, Source, Values
 
@@ -153,8 +151,4 @@ def _passes(select: Select, needed: tuple[str, ...], ref: Ref) -> bool:
     elif select.has_rows_without_input:
         return False
     items = (*(select.outputs[name] for name in needed), *select.qualify)
-    return all(
-        any(ref_of(part) == ref for part in window.args.get("partition_by") or ())
-        for item in items
-        for window in own_nodes(item.tree, exp.Window)
-    )
+    return all(ref in partition for item in items for partition in item.partitions)

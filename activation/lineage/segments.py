@@ -22,7 +22,7 @@ fingerprint describes. Nor do settings such as materialisation, and the types of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,12 +64,15 @@ class SegmentLineage:
     is_credit_related: bool = False
 
 
-def describe_segments(manifest: Mapping[str, Any], project: Path) -> dict[str, SegmentLineage]:
-    """Return the lineage of every segment in a dbt manifest (schema v12), by segment id.
+def describe_segments(
+    manifest: Mapping[str, Any], project: Path, only: Collection[str] | None = None
+) -> dict[str, SegmentLineage]:
+    """Return the lineage of the segments in a dbt manifest (schema v12), by segment id.
 
     Args:
         manifest: dbt's manifest after `dbt build` or `dbt compile`, as parsed.
         project: The project folder, for the seeds' files.
+        only: The segments that are wanted; all when absent.
 
     Raises:
         ContractError: A model that is needed was not compiled, or a seed's file is not the one that
@@ -80,6 +83,7 @@ def describe_segments(manifest: Mapping[str, Any], project: Path) -> dict[str, S
     return {
         relation.segment_id: _describe(dependencies, relation)
         for relation in library.project.segments()
+        if only is None or relation.segment_id in only
     }
 
 
