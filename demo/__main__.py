@@ -87,10 +87,10 @@ def _write_dagster_settings(stage: Stage) -> None:
         # Nothing phones home, and no window asks for an address.
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
-        # Dagster's default writes each event of an asset to two files, through three connections.
+        # Dagster's default writes each event of an asset to two files, through three connections,
         "event_log_storage": {
-            "module": "dagster._core.storage.event_log",
-            "class": "ConsolidatedSqliteEventLogStorage",
+            "module": "demo.events",
+            "class": "EventLog",
             "config": {"base_dir": str(stage.dagster / "events")},
         },
     }
