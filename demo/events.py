@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from sqlite3 import Connection as SqliteConnection
 
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import Connection, Engine, create_engine, event
 
 
-class EventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[misc]  # Dagster has no types here
+class EventLog(ConsolidatedSqliteEventLogStorage):
     """Where the demo's instance keeps its events.
 
     Dagster's own class opens a database, waits for the disk and closes it for each of the thousands
@@ -37,9 +37,9 @@ class EventLog(ConsolidatedSqliteEventLogStorage):  # type: ignore[misc]  # Dags
     def dispose(self) -> None:
         """Close the connections."""
         self._engine.dispose()
-        super().dispose()
+        super().dispose()  # type: ignore[no-untyped-call]  # Dagster leaves it untyped
 
 
-def _do_not_wait(connection: Any, record: object) -> None:
+def _do_not_wait(connection: SqliteConnection, record: object) -> None:
     del record
     connection.execute("pragma synchronous = normal")
