@@ -19,6 +19,8 @@ GROUP = 32
 # With this many rows refused and none taken, the fault is not in the rows.
 HOPELESS_REFUSALS = 100
 WITHDRAWN = "consent_withdrawn"
+# Answers that come this close together are kept in one transaction: each waits for the disk.
+TOGETHER_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class StageRun:
                     while self._todo and self._failure is None and len(under_way) <= GROUP:
                         under_way |= self._launch_or_fail(pool)
                     if under_way:
-                        done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                        wait(under_way, return_when=FIRST_COMPLETED)
+                        done, under_way = wait(under_way, TOGETHER_SECONDS)
                         self._settle([future.result() for future in done])
             except BaseException:
                 self._shop.sender.stop()
