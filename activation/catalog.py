@@ -17,6 +17,7 @@ from tellerline.errors import ContractError, RunStoppedError
 
 SEGMENT_PREFIX = "seg_"
 GOOD = frozenset({"success", "pass", "warn", "no-op"})
+GATE_WORDS = "A gate refused. "
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +177,12 @@ def _check_results(results: dict[str, Any], manifest: dict[str, Any]) -> None:
     states = {result["unique_id"]: result["status"] for result in results["results"]}
     failed = sorted(name for name, status in states.items() if status not in GOOD)
     if failed:
-        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""  # noqa: PLR2004
+        # The hook that says why the others failed is no reason of its own.
+        named = [name for name in failed if not name.startswith("operation.")] or failed
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""  # noqa: PLR2004
         raise RunStoppedError(
-            ", ".join(failed[:3]) + more,
-            "did not pass in the last build.",
+            ", ".join(named[:3]) + more,
+            f"did not pass in the last build{_words(results)}.",
             "Mend it and run `dbt build`; nothing was published.",
         )
     expected = {
@@ -196,6 +199,16 @@ def _check_results(results: dict[str, Any], manifest: dict[str, Any]) -> None:
             "were not part of the last build.",
             "Run `dbt build` without a selection.",
         )
+
+
+def _words(results: dict[str, Any]) -> str:
+    """Return what the gates said, as `say_what_failed` in `macros/gates.sql` put it."""
+    said = [
+        " ".join(str(result.get("message")).partition(GATE_WORDS)[2].split())
+        for result in results["results"]
+        if result["unique_id"].startswith("operation.")
+    ]
+    return "".join(f": {words}" for words in said if words)
 
 
 def _read(path: Path) -> bytes:

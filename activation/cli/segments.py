@@ -54,7 +54,7 @@ def new(
         (
             "Write whom it selects: the SQL, one plain sentence in the YAML, the unit test.",
             "Set goal_kli, channels, sizes and expiry; name destinations with their attributes.",
-            f"Add {model} to assert_segments_are_sound.sql, and to its destinations' exposures.",
+            f"Add {model} to macros/segments.sql, and to its destinations' exposures.",
             f"dbt build -s {model}, breaking each threshold once to see the unit test fail.",
             "dbt compile && tellerline segment lock",
             "tellerline segment diff main",

@@ -33,6 +33,7 @@ class Build:
         changes: Changes to nodes by id, level by level.
         command: What dbt ran.
         invocations: dbt's ids of the manifest and of the results.
+        said: The error of the hook that says which gates refused.
     """
 
     installation: Installation
@@ -42,6 +43,7 @@ class Build:
     invocations: tuple[str, str] = ("i1", "i1")
     extra_nodes: list[dict[str, Any]] = field(default_factory=list)
     left_out: tuple[str, ...] = ()
+    said: str = ""
 
     @property
     def target(self) -> Path:
@@ -82,6 +84,9 @@ class Build:
             for n in nodes
             if self.statuses.get(n["unique_id"]) != "missing"
         ]
+        if self.said:
+            hook = "operation.tellerline.tellerline-on-run-end-1"
+            results.append({"unique_id": hook, "status": "error", "message": self.said})
         self.target.mkdir(exist_ok=True)
         self._write("manifest.json", {
             "metadata": {"invocation_id": self.invocations[0]},

@@ -76,6 +76,17 @@ UNFIT: dict[str, tuple[Callable[[Build], Any], type[TellerlineError], str]] = {
         lambda b: b.statuses.update({f"model.tellerline.{NAME}": "fail"}),
         RunStoppedError, "did not pass in the last build",
     ),
+    "a gate that says why": (
+        lambda b: (
+            b.statuses.update({f"model.tellerline.{NAME}": "fail"}),
+            setattr(b, "said", "failed, error:\n A gate refused. gate: 3 rows, expected 9 to 12"),
+        ),
+        RunStoppedError, f"^model.tellerline.{NAME}: did not pass .*: gate: 3 rows, expected 9",
+    ),
+    "an error of the hook alone": (
+        lambda b: setattr(b, "said", "Runtime Error"),
+        RunStoppedError, "^operation.tellerline.tellerline-on-run-end-1: did not pass in the last",
+    ),
     "a skipped model": (
         lambda b: b.statuses.update({"model.tellerline.act_consents": "skipped"}),
         RunStoppedError, "act_consents did not pass|did not pass",

@@ -1,6 +1,6 @@
 -- Every law tag is in the closed list, and no credit-related segment rests on a tag that fair lending
 -- refuses; the path leads from the segment to the column that carries it.
-{{ config(group='warehouse') }}
+{{ config(group='warehouse', meta={'words': "law_tag || ' of ' || carrier || ' ' || problem"}) }}
 
 with
 

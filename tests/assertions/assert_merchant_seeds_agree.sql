@@ -1,6 +1,6 @@
 -- The seeds of merchant standardisation refer to one another without gaps, and so do the descriptors
 -- that were read by them.
-{{ config(group='warehouse') }}
+{{ config(group='warehouse', meta={'words': "seed_name || ' has the unknown ' || unknown_id"}) }}
 
 with
 

@@ -1,4 +1,6 @@
 -- No column outside the vault is named like contact data: names, addresses, numbers stay there.
+{{ config(meta={'words': "table_name || ' has the column ' || column_name"}) }}
+
 select
     table_schema,
     table_name,

@@ -1,6 +1,6 @@
 -- A rule line and its entry in the taxonomy say the same, every rule line has an entry, and members have
 -- no indicator but leaves, each assigned by the model that says it does.
-{{ config(group='warehouse') }}
+{{ config(group='warehouse', meta={'words': "kli_id || ': ' || problem"}) }}
 
 with
 

@@ -1,6 +1,6 @@
 -- Every member of a segment exists, and allows nothing to leave that was not reviewed: each attribute
 -- that a segment sends somewhere is one that may go there, and its goal is an indicator for goals.
-{{ config(group='warehouse') }}
+{{ config(group='warehouse', meta={'words': "broken_segment || ' ' || problem"}) }}
 
 with
 
@@ -9,29 +9,7 @@ members as (
 ),
 
 segment_members as (
-    {%- for segment in [
-        'seg_onboarding__funded_not_active',
-        'seg_recapture__mortgage_elsewhere',
-        'seg_deposit_growth__payroll_elsewhere',
-        'seg_retention__dormant_digital',
-        'seg_business__payroll_processor',
-        'seg_cross_sell__checking_without_savings',
-        'seg_cross_sell__home_improver_without_heloc',
-        'seg_deposit_growth__balance_without_certificate',
-        'seg_deposit_growth__brokerage_elsewhere',
-        'seg_digital_adoption__bill_pay_not_adopted',
-        'seg_digital_adoption__person_to_person_not_adopted',
-        'seg_digital_adoption__rdc_not_adopted',
-        'seg_onboarding__funded_without_direct_deposit',
-        'seg_onboarding__not_enrolled_in_digital',
-        'seg_re_engagement__never_logged_in',
-        'seg_re_engagement__occasional_digital',
-        'seg_recapture__auto_loan_elsewhere',
-        'seg_recapture__credit_card_elsewhere',
-        'seg_retention__direct_deposit_stopped',
-        'seg_suppression__new_members',
-        'seg_suppression__no_open_account',
-    ] %}
+    {%- for segment in listed_segments() %}
     select
         '{{ segment }}' as model_name,
         member_id

@@ -1,6 +1,6 @@
 -- No segment rests on a score that may not be used: one that was not measured, is below its floor or
 -- not stable, or whose review date has passed. Segments name each predictive indicator in full.
-{{ config(group='warehouse') }}
+{{ config(group='warehouse', meta={'words': "segment_id || ' uses ' || kli_id || ': ' || problem"}) }}
 
 with
 

@@ -39,21 +39,18 @@ DATASETS = {
 }  # fmt: skip
 
 
-def test_every_column_from_core_upward_is_described_typed_and_owned(models, manifest):
+def test_every_column_from_core_upward_is_described_and_owned(models, manifest):
     owners = {group["name"]: group["owner"]["name"] for group in manifest["groups"].values()}
     wrong = []
     for model in models:
         if layer_of(model) == "staging":
             continue
         meta = model["config"]["meta"]
-        assert model["config"]["contract"]["enforced"], model["name"]
         assert model["columns"], model["name"]
-        assert re.search(r"One row", model["description"]), model["name"]
-        assert meta["grain"], model["name"]
         for column in model["columns"].values():
             is_described = len(column["description"].strip()) >= 10
             is_owned = bool(meta.get("owner") or owners.get(model["config"]["group"]))
-            if not (is_described and column["data_type"] and is_owned and meta["sensitivity"]):
+            if not (is_described and is_owned):
                 wrong.append((model["name"], column["name"]))
     assert wrong == []
 

@@ -5,6 +5,8 @@
     conditions: for each name, an expression that no row makes false. -#}
 {% test holds(model, key=[], words={}, conditions={}) %}
 
+{{ config(meta={'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"}) }}
+
 {%- set promises = {} -%}
 {%- for column, values in words.items() -%}
     {%- set listed = [] -%}

@@ -2,6 +2,8 @@
     or gambling. For the rules: codes, categories and merchants too. -#}
 {% test speaks_of_nothing_sensitive(model, columns) %}
 
+{{ config(meta={'words': "column_name || ' speaks of ' || kind || ': ' || word"}) }}
+
 with
 
 texts as (
@@ -26,6 +28,8 @@ inner join {{ ref('forbidden_words') }} as forbidden on texts.word = forbidden.w
 {% endtest %}
 
 {% test matches_nothing_sensitive(model) %}
+
+{{ config(meta={'words': "kli_id || ' rests on ' || match_value || ', which shows ' || kind"}) }}
 
 with
 

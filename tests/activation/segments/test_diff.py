@@ -81,6 +81,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "commit", "--quiet", "--message", "Begin")
     for ending in ("sql", "yml"):
         (folder / path_of(GONE, ending)).unlink()
+    replace(folder / "macros" / "segments.sql", f"    'seg_{GONE}',\n", "")
     environment = {"TELLERLINE_PROJECT": str(folder)}
     made = CliRunner().invoke(app, ["segment", "new", *NEW.split("__")], env=environment)
     assert made.exit_code == 0
