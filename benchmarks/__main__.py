@@ -11,10 +11,12 @@ from rich.table import Table
 
 from benchmarks import delivery, merchants, scores, whole_way
 from benchmarks.figure import Figure
+from benchmarks.klis import measuring as klis
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "delivery": delivery.measure,
     "demo": whole_way.measure,
+    "klis": klis.measure,
     "merchants": merchants.measure,
     "scores": scores.measure,
 }

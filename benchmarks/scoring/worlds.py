@@ -40,18 +40,20 @@ class World:
         folder: Where its feeds, truth and state lie.
         seed: Names it.
         members: How many members it has on business day 180.
+        days: Days that are simulated; those after the as-of day are known to the truth alone.
     """
 
     folder: Path
     seed: int
     members: int
+    days: int = DAYS
 
     def simulate(self) -> None:
         """Write and ingest the feeds up to the as-of day; the truth knows what comes after."""
         feeds = self.folder / "feeds"
         self._run(
             sys.executable, "-m", "sandbox", "feeds", "--members", str(self.members),
-            "--days", str(DAYS), "--seed", str(self.seed), "--start", START.isoformat(),
+            "--days", str(self.days), "--seed", str(self.seed), "--start", START.isoformat(),
             "--snapshots", "month-end", "--out", str(feeds), "--json",
         )  # fmt: skip
         for path in feeds.glob("*/*"):

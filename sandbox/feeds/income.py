@@ -69,7 +69,9 @@ def _stints(stage: Stage, stream: random.Random, member: Member) -> list[Stint]:
         return _pensions(stage, stream, member, member.begin)
     draw = stream.random()
     if age < 25 and draw < 0.35 and member.event("graduation") > 0:
-        return [_job(stage, stream, member, member.event("graduation") + 30, member.end)]
+        member.graduation = member.event("graduation")
+        member.truth["studies_until"] = stage.calendar.text(member.graduation)
+        return [_job(stage, stream, member, member.graduation + 30, member.end)]
     if draw < 0.10:
         return []
     if draw < 0.18:

@@ -73,6 +73,7 @@ class Member:
         end: Index of the day on which they close or die.
         fate: What happens on day `end`: closed or deceased.
         leaving: Index of the day from which one who will close moves pay and purchases elsewhere.
+        graduation: Index of the day until which they study; 0 for those who do not.
         is_primary: This is where their money life is; otherwise it is elsewhere.
         outcome: Of a newcomer's application: active, inactive, unfunded, declined or abandoned.
         devices: (device id, type) in digital banking.
@@ -94,6 +95,7 @@ class Member:
     end: int = NEVER
     fate: str = "active"
     leaving: int = NEVER
+    graduation: int = 0
     outcome: str = ""
     is_employee: bool = False
     is_primary: bool = True

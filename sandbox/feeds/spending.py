@@ -26,6 +26,8 @@ PURCHASES = 0.66
 EVENT_PURCHASES = 0.28
 # Purchases for an event begin before it.
 EVENT_LEAD = 15
+# Purchases a day of those who study, fees among them.
+STUDY_PURCHASES = 0.08
 TEEN_AGE = 13
 # Of 256: how often a seasonal shop replaces the usual one.
 SEASON_SHARE = {"": 0, "summer": 26, "school": 22, "holiday": 66}
@@ -91,6 +93,10 @@ def spend(stage: Stage, member: Member) -> None:
         if added.kind == "credit_card" and added.begin > member.begin:
             card = Card.of(member, added, added.begin + 3, days)
             _buy(stage, card, rate / 2, shops, "new card purchases")
+    if member.graduation:
+        card = Card.of(member, carried, 0, min(member.graduation, days))
+        shops = Shops(_special(stage, member, "studying", member.place), {})
+        _buy(stage, card, STUDY_PURCHASES, shops, "studying purchases")
     for event, day in sorted(member.life.items()):
         if event in stage.world.tastes and day - EVENT_LEAD < days:
             place = member.moves[0][1] if event == "move" and member.moves else member.place

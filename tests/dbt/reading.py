@@ -12,6 +12,12 @@ from tests.dbt.sessions import ROOT
 
 Row = dict[str, Any]
 CARDS = ("card_present", "card_not_present")
+# What terminals and the bank's own system write before a descriptor.
+BEFORE = re.compile(
+    r"(PURCHASE AUTHORIZED ON \d\d/\d\d +)|((POS DEBIT|CHECKCARD|DBT CRD|RECURRING|\d\d/\d\d"
+    r"|\d\d:\d\d|\d{3,}|#\d+|[X*]+\d{2,4}) +)"
+)
+BILL_PAY = re.compile(r"(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +")
 STATE_OF_OTHERS = {
     "p2p": "person_to_person",
     "internal": "internal_transfers",
@@ -36,6 +42,7 @@ class Reading:
     merchant: str | None
     mcc: str | None
     confidence: Decimal
+    words: str = ""
 
 
 class Reader:
@@ -88,7 +95,9 @@ class Reader:
     def _read(self, row: Row) -> Reading:
         channel, mcc = row["channel"], row["mcc"]
         if channel in STATE_OF_OTHERS:
-            return Reading(STATE_OF_OTHERS[channel], None, mcc, Decimal(1))
+            said = self.codes.get(mcc)
+            sure = Decimal("0.85") if said else Decimal(1)
+            return Reading(said or STATE_OF_OTHERS[channel], None, mcc, sure)
         is_entry = channel == "ach" and bool(row["ach_company_name"])
         words = self._words(row, is_entry=is_entry)
         sensitive = row["direction"] == "debit" and bool(self.words & set(words.split()))
@@ -100,25 +109,27 @@ class Reader:
         pattern = self._pattern(words, left, self.parents.get(code_category))
         if pattern and not (entry and entry["outranks_merchant"] == "true"):
             merchant, confidence = pattern
-            return Reading(self.categories[merchant], merchant, mcc, confidence)
+            return Reading(self.categories[merchant], merchant, mcc, confidence, words)
         trade = self._trade(words, code_category) if row["direction"] == "debit" else None
         if rule := entry or trade:
-            return Reading(rule["category_id"], None, mcc, Decimal(rule["confidence"]))
+            return Reading(rule["category_id"], None, mcc, Decimal(rule["confidence"]), words)
         if mcc in self.codes:
-            return Reading(self.codes[mcc], None, mcc, Decimal("0.85"))
-        return Reading("unknown", None, mcc, Decimal(0))
+            return Reading(self.codes[mcc], None, mcc, Decimal("0.85"), words)
+        return Reading("unknown", None, mcc, Decimal(0), words)
 
     def _words(self, row: Row, *, is_entry: bool) -> str:
         if is_entry:
             return plain(f"{row['ach_company_name']} {row['ach_entry_description'] or ''}")
         text = (row["descriptor"] or "").strip().upper().replace('"', "")
-        text = re.sub(r"^(POS DEBIT +|\d\d/\d\d +|\d\d:\d\d +|\d{3,} +)+", "", text)
+        while found := BEFORE.match(text):
+            text = text[found.end() :]
+        text = BILL_PAY.sub("", text, count=1) if BILL_PAY.match(text) else text
         for prefix in reversed(self.prefixes):
             if row["channel"] in CARDS and text.startswith(prefix):
                 text = text[len(prefix) :]
                 break
         text = re.sub(r"\d{3}-\d{3}-\d{4}", " ", text)
-        text = re.sub(r"X{2,}\d{2,4}", " ", text)
+        text = re.sub(r"[X*]{2,}\d{2,4}", " ", text)
         text = re.sub(r"\d{1,2}:\d{2}", " ", text)
         text = re.sub(r"# *\d+", " ", text)
         text = re.sub(r"\* *[A-Z]{0,2}\d[A-Z0-9]{4,}", " ", text)

@@ -10,7 +10,7 @@ member_categories as (
     where direction = 'debit'
 ),
 
--- A burst: many purchases within 60 days where there was hardly one in the four months before.
+-- A burst: many purchases within 60 days, and far more than in the four months before.
 bursts as (
     select
         member_id,
@@ -22,12 +22,17 @@ bursts as (
         sum(amount_60_days) as amount_60_days,
         sum(count_180_days) - sum(count_60_days) as count_before,
         min(first_date_60_days) as first_seen,
-        max(last_date) as last_seen
+        max(last_date) as last_seen,
+        -- Presents for the children of others are fewer, and parents buy for their children always.
+        case category_id when 'jewelry' then 3 else 5 end as least_count,
+        case category_id when 'jewelry' then 4 else 3 end as least_ratio
     from member_categories
     where category_id in ('jewelry', 'baby_and_kids', 'childcare')
     group by
         member_id,
-        case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end
+        case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end,
+        case category_id when 'jewelry' then 3 else 5 end,
+        case category_id when 'jewelry' then 4 else 3 end
 ),
 
 purchases as (
@@ -38,14 +43,13 @@ purchases as (
         amount_60_days as evidence_amount,
         first_seen,
         last_seen,
-        0.60 as confidence,
+        case when count_60_days > least_count then 0.75 else 0.30 end as confidence,
         cast(count_60_days as string) || ' such purchases within 60 days, '
         || cast(count_before as string) || ' in the 120 days before' as rationale
     from bursts
     where
-        -- Presents for the children of others are fewer.
-        count_60_days >= case kli_id when 'client__new_child' then 4 else 3 end
-        and count_before <= 1
+        count_60_days >= least_count
+        and 2 * count_60_days >= least_ratio * count_before
 ),
 
 wages as (
@@ -78,7 +82,7 @@ retirements as (
         pensions.typical_amount as evidence_amount,
         pensions.first_date as first_seen,
         pensions.last_date as last_seen,
-        0.75 as confidence,
+        0.50 as confidence,
         'Pension since ' || cast(pensions.first_date as string) || ', wages until '
         || cast(wages.last_date as string) as rationale
     from pensions

@@ -140,7 +140,7 @@ def load_world() -> World:
         },
         categories=_categories(merchants, _read("local_merchants"), clocks),
         usual_weights={name: float(row["weight"]) for name, row in merchants.items()},
-        tastes=tastes | {name: styles[name] for name in ("business", "teenager")},
+        tastes=tastes | {name: styles[name] for name in ("business", "teenager", "studying")},
         institutions={
             product: tuple(
                 Institution(name, product, company, tuple(map(str, entries)), tuple(texts))

@@ -261,3 +261,22 @@ def test_seasons_and_weekends_show(world: World) -> None:
         if row["channel"] == "card_present"
     )
     assert days[5] > 1.15 * days[1]
+
+
+def test_those_who_study_pay_for_education_until_they_graduate(world: World) -> None:
+    end = (world.plan.start + timedelta(days=world.plan.days)).isoformat()
+    schools = ("BURSAR", "UT ARLINGTON", "DALLAS COLLEGE", "CHEGG", "COURSERA", "COLLEGE BOARD")
+    rates = {True: [0, 0], False: [0, 0]}
+    for member in world.truth:
+        if member["kind"] != "adult" or not _posted(world, member["member_number"]):
+            continue
+        fees = sum(
+            any(school in row["descriptor"].upper() for school in schools)
+            for row in _posted(world, member["member_number"])
+        )
+        counts = rates[member.get("studies_until", "") > end]
+        counts[0] += fees
+        counts[1] += 1
+    (fees, students), (other_fees, others) = rates[True], rates[False]
+    assert students >= 8
+    assert fees / students > 4 * other_fees / others

@@ -1,0 +1,1 @@
+"""How right indicators are, against the simulator's hidden truth."""
