@@ -15,26 +15,6 @@ transactions as (
         )
 ),
 
-descriptors as (
-    select * from {{ ref('dim_merchant_descriptors') }}
-),
-
--- The company of an ACH entry is the party, whatever the entry says.
-named as (
-    select
-        transactions.*,
-        coalesce(
-            transactions.merchant_id,
-            case
-                when descriptors.channel_kind = 'ach' then descriptors.party_text
-                else descriptors.clean_text
-            end,
-            'unknown'
-        ) as party_id
-    from transactions
-    inner join descriptors on transactions.descriptor_id = descriptors.descriptor_id
-),
-
 days as (
     select
         member_id,
@@ -46,7 +26,7 @@ days as (
         sum(net_amount) as paid_amount,
         bool_and(channel = 'card_not_present') as is_card_on_file,
         max(merchant_confidence) as confidence
-    from named
+    from transactions
     group by member_id, direction, party_id, category_id, competitor_product, transaction_date
 ),
 

@@ -53,6 +53,15 @@ final as (
             case when netted.direction = 'credit' then netted.amount else -netted.amount end
             as decimal(18, 2)
         ) as signed_amount,
+        -- The company of an ACH entry is the party, whatever the entry says.
+        coalesce(
+            descriptors.merchant_id,
+            case
+                when descriptors.channel_kind = 'ach' then descriptors.party_text
+                else descriptors.clean_text
+            end,
+            'unknown'
+        ) as party_id,
         descriptors.merchant_id,
         descriptors.category_id,
         descriptors.competitor_product,
