@@ -116,7 +116,20 @@ create macro plain_words(words) as trim(regexp_replace(regexp_replace(regexp_rep
     upper(words), '[.](COM|NET|ORG)', ' COM', 'g'), '[.''’]', '', 'g'), '[^A-Z0-9&+]+', ' ', 'g'));
 
 -- Of the snapshots, the last one of each month.
+create table kept_days as
+select max(business_date) as business_date
+from source.raw.loads
+where feed = 'account_snapshot' and state = 'loaded'
+group by date_trunc('month', business_date);
+
 create table snapshots as
+with repeated as (
+    select hash(business_date, member_id, account_id) as row_hash
+    from source.raw.account_snapshot
+    semi join kept_days using (business_date)
+    group by row_hash
+    having count(*) > 1
+)
 select
     business_date,
     member_id,
@@ -133,13 +146,27 @@ select
     account_status,
     current_balance
 from source.raw.account_snapshot
-where
-    business_date in (
-        select max(business_date)
-        from source.raw.loads
-        where feed = 'account_snapshot' and state = 'loaded'
-        group by date_trunc('month', business_date)
-    )
+semi join kept_days using (business_date)
+where hash(business_date, member_id, account_id) not in (select row_hash from repeated)
+union all
+select
+    business_date,
+    member_id,
+    member_type,
+    member_status,
+    member_since_date,
+    birth_year,
+    is_minor,
+    home_zip,
+    account_id,
+    product_type,
+    ownership_role,
+    opened_date,
+    account_status,
+    current_balance
+from source.raw.account_snapshot
+semi join kept_days using (business_date)
+where hash(business_date, member_id, account_id) in (select row_hash from repeated)
 qualify row_number() over (
     partition by business_date, member_id, account_id
     order by loaded_at desc, load_id desc, line_number desc
@@ -617,37 +644,52 @@ from text_readings
 inner join read_as using (reading_hash)
 inner join dim_spend_classes as spend_classes using (class_text);
 
--- The latest version of each transaction, reversals taken back. Few come more than once: those alone
--- are ranked.
-create table transactions as
-with repeated as (
-    select hash(transaction_id) as id_hash
-    from source.raw.transactions
-    group by id_hash
-    having count(*) > 1
-),
+-- The latest version of each transaction. Few come more than once: those alone are ranked.
+create table repeated_ids as
+select hash(transaction_id) as id_hash
+from source.raw.transactions
+group by id_hash
+having count(*) > 1;
 
-current_versions as (
+create view current_transactions as
+with versions as (
     select * from source.raw.transactions
-    where hash(transaction_id) not in (select id_hash from repeated)
+    where hash(transaction_id) not in (select id_hash from repeated_ids)
     union all
     select * from source.raw.transactions
-    where hash(transaction_id) in (select id_hash from repeated)
+    where hash(transaction_id) in (select id_hash from repeated_ids)
     qualify row_number() over (
         partition by transaction_id
         order by version desc, status = 'posted' desc, business_date desc, load_id desc
     ) = 1
 )
 select
-    transaction_id,
-    member_id,
-    account_id,
-    coalesce(posted_date, cast(authorized_at as date)) as transaction_date,
-    status = 'posted' as is_posted,
-    direction,
-    channel,
-    amount,
-    reversal_of_transaction_id,
+    *,
+    coalesce(posted_date, cast(authorized_at as date)) as transaction_date
+from versions
+where coalesce(posted_date, cast(authorized_at as date)) <= getvariable('as_of_date');
+
+create table reversals as
+select
+    reversal_of_transaction_id as transaction_id,
+    sum(amount) as reversed_amount
+from current_transactions
+where reversal_of_transaction_id is not null and status = 'posted'
+group by reversal_of_transaction_id;
+
+-- Reversals are taken back from what they reverse, and count for nothing themselves.
+create table transactions as
+select
+    current_transactions.member_id,
+    current_transactions.account_id,
+    current_transactions.transaction_date,
+    current_transactions.status = 'posted' as is_posted,
+    current_transactions.direction,
+    current_transactions.channel,
+    cast(
+        greatest(current_transactions.amount - coalesce(reversals.reversed_amount, 0), 0)
+        as decimal(18, 2)
+    ) as net_amount,
     hash(
         case
             when channel in ('card_present', 'card_not_present') then 'card'
@@ -664,42 +706,21 @@ select
         ach_entry_description,
         ach_entry_class
     ) as text_hash
-from current_versions
-where coalesce(posted_date, cast(authorized_at as date)) <= getvariable('as_of_date');
-
-create table spent as
-with reversals as (
-    select
-        reversal_of_transaction_id as transaction_id,
-        sum(amount) as reversed_amount
-    from transactions
-    where reversal_of_transaction_id is not null and is_posted
-    group by reversal_of_transaction_id
-)
-select
-    transactions.member_id,
-    transactions.transaction_date,
-    transactions.direction,
-    transactions.channel,
-    cast(transactions.amount - coalesce(reversals.reversed_amount, 0) as decimal(18, 2)) as net_amount,
-    transactions.text_hash
-from transactions
+from current_transactions
 left join reversals using (transaction_id)
-where
-    transactions.is_posted
-    and transactions.reversal_of_transaction_id is null
-    and transactions.amount > coalesce(reversals.reversed_amount, 0);
+where current_transactions.reversal_of_transaction_id is null;
 
 create table fct_member_spend_days as
 select
-    spent.member_id,
-    spent.transaction_date,
+    transactions.member_id,
+    transactions.transaction_date,
     text_classes.spend_class_id,
     count(*) as transaction_count,
-    cast(sum(spent.net_amount) as decimal(18, 2)) as net_amount
-from spent
+    cast(sum(transactions.net_amount) as decimal(18, 2)) as net_amount
+from transactions
 inner join text_classes using (text_hash)
-group by spent.member_id, spent.transaction_date, text_classes.spend_class_id;
+where transactions.is_posted and transactions.net_amount > 0
+group by transactions.member_id, transactions.transaction_date, text_classes.spend_class_id;
 
 create table fct_onboarding as
 with applications as (
@@ -738,7 +759,6 @@ uses as (
     where
         transactions.direction = 'debit'
         and transactions.channel <> 'internal'
-        and transactions.reversal_of_transaction_id is null
         and transactions.transaction_date >= cast(applications.funded_at as date)
 ),
 
@@ -817,20 +837,22 @@ left join funding on members.member_id = funding.member_id;
 create table fct_recurring_flows as
 with days as (
     select
-        spent.member_id,
-        spent.direction,
+        transactions.member_id,
+        transactions.direction,
         text_classes.party_id,
         text_classes.category_id,
         text_classes.competitor_product,
-        spent.transaction_date,
-        sum(spent.net_amount) as paid_amount,
-        bool_and(spent.channel = 'card_not_present') as is_card_on_file,
+        transactions.transaction_date,
+        sum(transactions.net_amount) as paid_amount,
+        bool_and(transactions.channel = 'card_not_present') as is_card_on_file,
         max(text_classes.confidence) as confidence
-    from spent
+    from transactions
     inner join text_classes using (text_hash)
     where
-        spent.channel in ('ach', 'card_not_present')
-        and spent.transaction_date > getvariable('as_of_date') - 400
+        transactions.is_posted
+        and transactions.net_amount > 0
+        and transactions.channel in ('ach', 'card_not_present')
+        and transactions.transaction_date > getvariable('as_of_date') - 400
         and text_classes.category_id not in (
             'withheld', 'internal_transfers', 'person_to_person', 'cash', 'checks', 'branch_services'
         )
@@ -1328,14 +1350,43 @@ bands as (
 ),
 
 measured as (
-    unpivot (
-        select
-            member_id,
-            cast(columns(* exclude (member_id, has_joint_account, pay_cadence, next_pay_date, activation_score, recurring_payment_amount)) as decimal(18, 4)), cast(activation_score as decimal(18, 4)) as activation_score
-        from fct_member_measures
-    )
-    on * exclude (member_id)
-    into name measure value measured_value
+    select member_id, 'deposit_balance_amount' as measure, cast(deposit_balance_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'monthly_income_amount' as measure, cast(monthly_income_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'income_source_count' as measure, cast(income_source_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'primary_institution_index' as measure, cast(primary_institution_index as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'card_wallet_ratio' as measure, cast(card_wallet_ratio as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'lending_wallet_ratio' as measure, cast(lending_wallet_ratio as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'deposit_wallet_ratio' as measure, cast(deposit_wallet_ratio as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'held_away_loan_amount' as measure, cast(held_away_loan_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'competitor_product_count' as measure, cast(competitor_product_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'product_type_count' as measure, cast(product_type_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'loan_balance_amount' as measure, cast(loan_balance_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'pay_cadence_days' as measure, cast(pay_cadence_days as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'days_to_next_pay' as measure, cast(days_to_next_pay as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'recurring_payee_count' as measure, cast(recurring_payee_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'subscription_count' as measure, cast(subscription_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'card_on_file_count' as measure, cast(card_on_file_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'debit_count_30_days' as measure, cast(debit_count_30_days as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'digital_service_count' as measure, cast(digital_service_count as decimal(18, 4)) as measured_value from fct_member_measures
+    union all
+    select member_id, 'activation_score' as measure, cast(activation_score as decimal(18, 4)) as measured_value from fct_member_measures
 )
 -- A measure that is not known lies in no band.
 select
@@ -2269,14 +2320,49 @@ where score_definitions.kind = 'scorecard';
 
 create table kli_predictive__scores as
 with measured as (
-    unpivot (
-        select
-            member_id,
-            cast(columns(* exclude (member_id)) as double)
-        from kli_predictive__features
-    )
-    on * exclude (member_id)
-    into name feature_id value feature_value
+    select member_id, 'tenure_days' as feature_id, cast(tenure_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'open_account_count' as feature_id, cast(open_account_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'deposit_balance_amount' as feature_id, cast(deposit_balance_amount as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'card_balance_amount' as feature_id, cast(card_balance_amount as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'certificate_count' as feature_id, cast(certificate_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'credit_card_count' as feature_id, cast(credit_card_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'personal_loan_count' as feature_id, cast(personal_loan_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'auto_loan_count' as feature_id, cast(auto_loan_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'mortgage_count' as feature_id, cast(mortgage_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'heloc_count' as feature_id, cast(heloc_count as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'days_since_login' as feature_id, cast(days_since_login as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'login_count_30_days' as feature_id, cast(login_count_30_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'bill_pay_count_90_days' as feature_id, cast(bill_pay_count_90_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'page_view_count_30_days' as feature_id, cast(page_view_count_30_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'days_since_payroll' as feature_id, cast(days_since_payroll as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'payroll_count_90_days' as feature_id, cast(payroll_count_90_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'transfer_in_count_90_days' as feature_id, cast(transfer_in_count_90_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'debit_count_30_days' as feature_id, cast(debit_count_30_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'recent_debit_ratio' as feature_id, cast(recent_debit_ratio as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'card_payment_count_90_days' as feature_id, cast(card_payment_count_90_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'auto_loan_payment_count_90_days' as feature_id, cast(auto_loan_payment_count_90_days as double) as feature_value from kli_predictive__features
+    union all
+    select member_id, 'mortgage_payment_count_90_days' as feature_id, cast(mortgage_payment_count_90_days as double) as feature_value from kli_predictive__features
 ),
 
 -- Whoever has the product already is not asked whether they want it.

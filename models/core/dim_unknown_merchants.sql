@@ -5,7 +5,7 @@ transactions as (
     where
         is_posted
         and reversal_of_transaction_id is null
-        and transaction_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('transaction_date') }}
 ),
 
 descriptors as (

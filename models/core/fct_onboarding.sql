@@ -17,7 +17,7 @@ transactions as (
         direction = 'debit'
         and channel <> 'internal'
         and reversal_of_transaction_id is null
-        and transaction_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('transaction_date') }}
 ),
 
 applications as (

@@ -8,7 +8,7 @@ transactions as (
         is_posted
         and net_amount > 0
         and channel in ('ach', 'card_not_present')
-        and transaction_date > {{ days_before(as_of_date(), 400) }}
+        and {{ is_within_days('transaction_date', 400) }}
         and category_id not in (
             'withheld', 'internal_transfers', 'person_to_person', 'cash', 'checks',
             'branch_services'

@@ -13,7 +13,7 @@ repeated as (
     select {{ row_checksum(['event_id']) }} as id_checksum
     from {{ source('raw', 'digital_events') }}
     where
-        business_date <= {{ as_of_date() }}
+        {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
     group by id_checksum
     having count(*) > 1
@@ -29,7 +29,7 @@ ranked as (
     from {{ source('raw', 'digital_events') }}
     where
         {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
-        and business_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
 ),
 
@@ -40,7 +40,7 @@ arrived as (
     from {{ source('raw', 'digital_events') }}
     where
         {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
-        and business_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
     union all
     select * from ranked

@@ -14,7 +14,7 @@ repeated as (
     select {{ row_checksum(['transaction_id']) }} as id_checksum
     from {{ source('raw', 'transactions') }}
     where
-        business_date <= {{ as_of_date() }}
+        {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
     group by id_checksum
     having count(*) > 1
@@ -31,7 +31,7 @@ ranked as (
     from {{ source('raw', 'transactions') }}
     where
         {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
-        and business_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
 ),
 
@@ -42,7 +42,7 @@ latest as (
     from {{ source('raw', 'transactions') }}
     where
         {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
-        and business_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
     union all
     select * from ranked
