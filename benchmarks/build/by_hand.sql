@@ -10,7 +10,10 @@ create table merchant_patterns as
 select * from read_csv(
     getvariable('seeds') || '/merchants/merchant_patterns.csv',
     header = true,
-    columns = {'rule_id': 'varchar', 'merchant_id': 'varchar', 'match_kind': 'varchar', 'pattern': 'varchar', 'confidence': 'decimal(4, 2)', 'is_common_word': 'boolean'}
+    columns = {
+        'rule_id': 'varchar', 'merchant_id': 'varchar', 'match_kind': 'varchar',
+        'pattern': 'varchar', 'confidence': 'decimal(4, 2)', 'is_common_word': 'boolean'
+    }
 );
 
 create table merchants as
@@ -29,35 +32,48 @@ create table merchant_words as
 select * from read_csv(
     getvariable('seeds') || '/merchants/merchant_words.csv',
     header = true,
-    columns = {'rule_id': 'varchar', 'phrase': 'varchar', 'category_id': 'varchar', 'refines_category_id': 'varchar', 'confidence': 'decimal(4, 2)'}
+    columns = {
+        'rule_id': 'varchar', 'phrase': 'varchar', 'category_id': 'varchar',
+        'refines_category_id': 'varchar', 'confidence': 'decimal(4, 2)'
+    }
 );
 
 create table ach_entry_rules as
 select * from read_csv(
     getvariable('seeds') || '/merchants/ach_entry_rules.csv',
     header = true,
-    columns = {'rule_id': 'varchar', 'direction': 'varchar', 'entry_class': 'varchar', 'entry_start': 'varchar', 'company_start': 'varchar', 'category_id': 'varchar', 'confidence': 'decimal(4, 2)', 'outranks_merchant': 'boolean'}
+    columns = {
+        'rule_id': 'varchar', 'direction': 'varchar', 'entry_class': 'varchar',
+        'entry_start': 'varchar', 'company_start': 'varchar', 'category_id': 'varchar',
+        'confidence': 'decimal(4, 2)', 'outranks_merchant': 'boolean'
+    }
 );
 
 create table forbidden_mccs as
 select * from read_csv(
     getvariable('seeds') || '/governance/forbidden_mccs.csv',
     header = true,
-    columns = {'mcc': 'varchar', 'kind': 'varchar', 'is_withheld': 'boolean'}
+    columns = {
+        'mcc': 'varchar', 'kind': 'varchar', 'is_withheld': 'boolean'
+    }
 );
 
 create table forbidden_words as
 select * from read_csv(
     getvariable('seeds') || '/governance/forbidden_words.csv',
     header = true,
-    columns = {'word': 'varchar', 'kind': 'varchar', 'is_withheld': 'boolean'}
+    columns = {
+        'word': 'varchar', 'kind': 'varchar', 'is_withheld': 'boolean'
+    }
 );
 
 create table held_away_factors as
 select * from read_csv(
     getvariable('seeds') || '/held_away_factors.csv',
     header = true,
-    columns = {'competitor_product': 'varchar', 'balance_months': 'integer'}
+    columns = {
+        'competitor_product': 'varchar', 'balance_months': 'integer'
+    }
 );
 
 create table zip_regions as
@@ -67,49 +83,78 @@ create table kli_taxonomy as
 select * from read_csv(
     getvariable('seeds') || '/kli_taxonomy.csv',
     header = true,
-    columns = {'kli_id': 'varchar', 'family': 'varchar', 'parent': 'varchar', 'title': 'varchar', 'description': 'varchar', 'sensitivity': 'varchar', 'version': 'integer', 'is_leaf': 'boolean', 'is_goal': 'boolean', 'law_tags': 'varchar'}
+    columns = {
+        'kli_id': 'varchar', 'family': 'varchar', 'parent': 'varchar', 'title': 'varchar',
+        'description': 'varchar', 'sensitivity': 'varchar', 'version': 'integer',
+        'is_leaf': 'boolean', 'is_goal': 'boolean', 'law_tags': 'varchar'
+    }
 );
 
 create table kli_rules as
 select * from read_csv(
     getvariable('seeds') || '/kli_rules.csv',
     header = true,
-    columns = {'kli_id': 'varchar', 'family': 'varchar', 'parent': 'varchar', 'match_on': 'varchar', 'match_values': 'varchar', 'direction': 'varchar', 'member_type': 'varchar', 'window_days': 'integer', 'minimum_count': 'integer', 'minimum_amount': 'decimal(18, 2)', 'sensitivity': 'varchar', 'version': 'integer'}
+    columns = {
+        'kli_id': 'varchar', 'family': 'varchar', 'parent': 'varchar', 'match_on': 'varchar',
+        'match_values': 'varchar', 'direction': 'varchar', 'member_type': 'varchar',
+        'window_days': 'integer', 'minimum_count': 'integer', 'minimum_amount': 'decimal(18, 2)',
+        'sensitivity': 'varchar', 'version': 'integer'
+    }
 );
 
 create table kli_bands as
 select * from read_csv(
     getvariable('seeds') || '/kli_bands.csv',
     header = true,
-    columns = {'kli_id': 'varchar', 'measure': 'varchar', 'at_least': 'decimal(18, 4)', 'below': 'varchar', 'confidence': 'decimal(4, 2)', 'says': 'varchar'}
+    columns = {
+        'kli_id': 'varchar', 'measure': 'varchar', 'at_least': 'decimal(18, 4)',
+        'below': 'varchar', 'confidence': 'decimal(4, 2)', 'says': 'varchar'
+    }
 );
 
 create table kli_pages as
 select * from read_csv(
     getvariable('seeds') || '/kli_pages.csv',
     header = true,
-    columns = {'kli_id': 'varchar', 'page': 'varchar', 'minimum_count': 'integer'}
+    columns = {
+        'kli_id': 'varchar', 'page': 'varchar', 'minimum_count': 'integer'
+    }
 );
 
 create table score_definitions as
 select * from read_csv(
     getvariable('seeds') || '/scores/score_definitions.csv',
     header = true,
-    columns = {'score_id': 'varchar', 'version': 'integer', 'title': 'varchar', 'kind': 'varchar', 'product_type': 'varchar', 'purpose': 'varchar', 'population': 'varchar', 'outcome': 'varchar', 'outcome_days': 'integer', 'excluded_by': 'varchar', 'indicator': 'varchar', 'next_best_indicator': 'varchar', 'medium_score': 'integer', 'high_score': 'integer', 'floor_measure': 'varchar', 'floor_value': 'decimal(9, 6)', 'maximum_psi': 'decimal(9, 6)', 'owner': 'varchar', 'review_date': 'date', 'limits': 'varchar'}
+    columns = {
+        'score_id': 'varchar', 'version': 'integer', 'title': 'varchar', 'kind': 'varchar',
+        'product_type': 'varchar', 'purpose': 'varchar', 'population': 'varchar',
+        'outcome': 'varchar', 'outcome_days': 'integer', 'excluded_by': 'varchar',
+        'indicator': 'varchar', 'next_best_indicator': 'varchar', 'medium_score': 'integer',
+        'high_score': 'integer', 'floor_measure': 'varchar', 'floor_value': 'decimal(9, 6)',
+        'maximum_psi': 'decimal(9, 6)', 'owner': 'varchar', 'review_date': 'date',
+        'limits': 'varchar'
+    }
 );
 
 create table score_coefficients as
 select * from read_csv(
     getvariable('seeds') || '/scores/score_coefficients.csv',
     header = true,
-    columns = {'score_id': 'varchar', 'version': 'integer', 'feature_id': 'varchar', 'bin_lower': 'double', 'bin_upper': 'double', 'points': 'integer', 'reason': 'varchar', 'trained_from': 'date', 'trained_until': 'date'}
+    columns = {
+        'score_id': 'varchar', 'version': 'integer', 'feature_id': 'varchar',
+        'bin_lower': 'double', 'bin_upper': 'double', 'points': 'integer', 'reason': 'varchar',
+        'trained_from': 'date', 'trained_until': 'date'
+    }
 );
 
 create table score_measurements as
 select * from read_csv(
     getvariable('seeds') || '/scores/score_measurements.csv',
     header = true,
-    columns = {'score_id': 'varchar', 'version': 'integer', 'measure': 'varchar', 'decile': 'integer', 'measured_value': 'double', 'measured_on': 'date'}
+    columns = {
+        'score_id': 'varchar', 'version': 'integer', 'measure': 'varchar', 'decile': 'integer',
+        'measured_value': 'double', 'measured_on': 'date'
+    }
 );
 
 create macro plain_words(words) as trim(regexp_replace(regexp_replace(regexp_replace(
@@ -237,7 +282,9 @@ with owned as (
         ) as owner_rank,
         count(*) over (partition by account_id) as owner_count
     from snapshots
-    where business_date = (select max(business_date) from snapshots where account_id is not null) and account_id is not null
+    where
+        account_id is not null
+        and business_date = (select max(business_date) from snapshots where account_id is not null)
 ),
 
 accounts as (
@@ -328,7 +375,14 @@ with stripped as (
     select
         *,
         case
-            when channel_kind in ('card', 'bill_pay') then regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(party_text, '"', '', 'g'), '^PURCHASE AUTHORIZED ON [0-9]{2}/[0-9]{2} +', '', 'g'), '^((POS|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :-] *)+', '', 'g'), '^(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +', '', 'g'), '^ACH (DEBIT|CREDIT) +', '', 'g'), '^(HTTPS?://)?WWW[.]', '', 'g')
+            when channel_kind in ('card', 'bill_pay')
+                then party_text
+                    .regexp_replace('"', '', 'g')
+                    .regexp_replace('^PURCHASE AUTHORIZED ON [0-9]{2}/[0-9]{2} +', '', 'g')
+                    .regexp_replace('^((POS|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :-] *)+', '', 'g')
+                    .regexp_replace('^(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +', '', 'g')
+                    .regexp_replace('^ACH (DEBIT|CREDIT) +', '', 'g')
+                    .regexp_replace('^(HTTPS?://)?WWW[.]', '', 'g')
             else party_text
         end as stripped_text
     from texts
@@ -356,7 +410,21 @@ cleaned as (
         case
             when stripped.channel_kind = 'ach'
                 then plain_words(stripped.party_text || ' ' || coalesce(stripped.entry_text, ''))
-            else trim(regexp_replace(trim(regexp_replace(trim(regexp_replace(regexp_replace(regexp_replace(upper(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0)), '[(]?[0-9]{3}[)]?[-. ]+[0-9]{3}[-. ]?[0-9]{4}|[(][0-9]{3}[)][0-9]{3}-?[0-9]{4}|[0-9]{3}-[0-9]{7}', ' ', 'g'), '[X*]{2,}[0-9]{2,4}', ' ', 'g'), '[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?', ' ', 'g'), '# *[0-9]+', ' ', 'g'), '[*] *[A-Z]{0,2}[0-9][A-Z0-9]{4,}', ' ', 'g')), '[.](COM|NET|ORG)', ' COM', 'g'), '[.''’]', '', 'g'), '[^A-Z0-9&+]+', ' ', 'g')), '(^| )[0-9]{3,}( [0-9]{3,})*( |$)', ' ', 'g')), '(^| )[A-Z]*[0-9][A-Z0-9]{5,}( |$)', ' ', 'g'))
+            else substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))
+                .regexp_replace('[(]?[0-9]{3}[)]?[-. ]+[0-9]{3}[-. ]?[0-9]{4}|[(][0-9]{3}[)][0-9]{3}-?[0-9]{4}|[0-9]{3}-[0-9]{7}', ' ', 'g')
+                .regexp_replace('[X*]{2,}[0-9]{2,4}', ' ', 'g')
+                .regexp_replace('[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?', ' ', 'g')
+                .regexp_replace('# *[0-9]+', ' ', 'g')
+                .regexp_replace('[*] *[A-Z]{0,2}[0-9][A-Z0-9]{4,}', ' ', 'g')
+                .upper()
+                .regexp_replace('[.](COM|NET|ORG)', ' COM', 'g')
+                .regexp_replace('[.''’]', '', 'g')
+                .regexp_replace('[^A-Z0-9&+]+', ' ', 'g')
+                .trim()
+                .regexp_replace('(^| )[0-9]{3,}( [0-9]{3,})*( |$)', ' ', 'g')
+                .trim()
+                .regexp_replace('(^| )[A-Z]*[0-9][A-Z0-9]{5,}( |$)', ' ', 'g')
+                .trim()
         end as clean_text
     from stripped
     left join prefixed on stripped.text_hash = prefixed.text_hash
@@ -1311,7 +1379,7 @@ evidence as (
         / sum(spend_days.transaction_count) as confidence
     from fct_member_spend_days as spend_days
     inner join class_rules on spend_days.spend_class_id = class_rules.spend_class_id
-    where spend_days.transaction_date > (getvariable('as_of_date') - cast(class_rules.window_days as integer))
+    where spend_days.transaction_date > getvariable('as_of_date') - class_rules.window_days
     group by spend_days.member_id, class_rules.kli_id, class_rules.member_type
 )
 select
@@ -1337,8 +1405,7 @@ where
     and rules.member_type in ('any', members.member_type);
 
 create table kli_bands__evaluated as
-with -- An empty cell of a seed is no value, however the seed was read.
-bands as (
+with bands as (
     select
         kli_id,
         measure,
@@ -1350,43 +1417,62 @@ bands as (
 ),
 
 measured as (
-    select member_id, 'deposit_balance_amount' as measure, cast(deposit_balance_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'deposit_balance_amount' as measure, cast(deposit_balance_amount as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'monthly_income_amount' as measure, cast(monthly_income_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'monthly_income_amount' as measure, cast(monthly_income_amount as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'income_source_count' as measure, cast(income_source_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'income_source_count' as measure, cast(income_source_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'primary_institution_index' as measure, cast(primary_institution_index as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'primary_institution_index' as measure, cast(primary_institution_index as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'card_wallet_ratio' as measure, cast(card_wallet_ratio as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'card_wallet_ratio' as measure, cast(card_wallet_ratio as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'lending_wallet_ratio' as measure, cast(lending_wallet_ratio as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'lending_wallet_ratio' as measure, cast(lending_wallet_ratio as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'deposit_wallet_ratio' as measure, cast(deposit_wallet_ratio as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'deposit_wallet_ratio' as measure, cast(deposit_wallet_ratio as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'held_away_loan_amount' as measure, cast(held_away_loan_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'held_away_loan_amount' as measure, cast(held_away_loan_amount as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'competitor_product_count' as measure, cast(competitor_product_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'competitor_product_count' as measure, cast(competitor_product_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'product_type_count' as measure, cast(product_type_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'product_type_count' as measure, cast(product_type_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'loan_balance_amount' as measure, cast(loan_balance_amount as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'loan_balance_amount' as measure, cast(loan_balance_amount as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'pay_cadence_days' as measure, cast(pay_cadence_days as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'pay_cadence_days' as measure, cast(pay_cadence_days as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'days_to_next_pay' as measure, cast(days_to_next_pay as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'days_to_next_pay' as measure, cast(days_to_next_pay as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'recurring_payee_count' as measure, cast(recurring_payee_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'recurring_payee_count' as measure, cast(recurring_payee_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'subscription_count' as measure, cast(subscription_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'subscription_count' as measure, cast(subscription_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'card_on_file_count' as measure, cast(card_on_file_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'card_on_file_count' as measure, cast(card_on_file_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'debit_count_30_days' as measure, cast(debit_count_30_days as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'debit_count_30_days' as measure, cast(debit_count_30_days as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'digital_service_count' as measure, cast(digital_service_count as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'digital_service_count' as measure, cast(digital_service_count as decimal(18, 4)) as measured_value
+    from fct_member_measures
     union all
-    select member_id, 'activation_score' as measure, cast(activation_score as decimal(18, 4)) as measured_value from fct_member_measures
+    select member_id, 'activation_score' as measure, cast(activation_score as decimal(18, 4)) as measured_value
+    from fct_member_measures
 )
 -- A measure that is not known lies in no band.
 select
@@ -2161,8 +2247,8 @@ select
 from held;
 
 create table kli_predictive__features as
-with -- Minors, the deceased, former members and businesses get no score.
-members as (
+-- Minors, the deceased, former members and businesses get no score.
+with members as (
     select * from dim_members
     where member_type = 'individual' and member_status = 'active' and not is_minor
 ),
@@ -2320,49 +2406,71 @@ where score_definitions.kind = 'scorecard';
 
 create table kli_predictive__scores as
 with measured as (
-    select member_id, 'tenure_days' as feature_id, cast(tenure_days as double) as feature_value from kli_predictive__features
+    select member_id, 'tenure_days' as feature_id, cast(tenure_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'open_account_count' as feature_id, cast(open_account_count as double) as feature_value from kli_predictive__features
+    select member_id, 'open_account_count' as feature_id, cast(open_account_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'deposit_balance_amount' as feature_id, cast(deposit_balance_amount as double) as feature_value from kli_predictive__features
+    select member_id, 'deposit_balance_amount' as feature_id, cast(deposit_balance_amount as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'card_balance_amount' as feature_id, cast(card_balance_amount as double) as feature_value from kli_predictive__features
+    select member_id, 'card_balance_amount' as feature_id, cast(card_balance_amount as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'certificate_count' as feature_id, cast(certificate_count as double) as feature_value from kli_predictive__features
+    select member_id, 'certificate_count' as feature_id, cast(certificate_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'credit_card_count' as feature_id, cast(credit_card_count as double) as feature_value from kli_predictive__features
+    select member_id, 'credit_card_count' as feature_id, cast(credit_card_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'personal_loan_count' as feature_id, cast(personal_loan_count as double) as feature_value from kli_predictive__features
+    select member_id, 'personal_loan_count' as feature_id, cast(personal_loan_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'auto_loan_count' as feature_id, cast(auto_loan_count as double) as feature_value from kli_predictive__features
+    select member_id, 'auto_loan_count' as feature_id, cast(auto_loan_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'mortgage_count' as feature_id, cast(mortgage_count as double) as feature_value from kli_predictive__features
+    select member_id, 'mortgage_count' as feature_id, cast(mortgage_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'heloc_count' as feature_id, cast(heloc_count as double) as feature_value from kli_predictive__features
+    select member_id, 'heloc_count' as feature_id, cast(heloc_count as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'days_since_login' as feature_id, cast(days_since_login as double) as feature_value from kli_predictive__features
+    select member_id, 'days_since_login' as feature_id, cast(days_since_login as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'login_count_30_days' as feature_id, cast(login_count_30_days as double) as feature_value from kli_predictive__features
+    select member_id, 'login_count_30_days' as feature_id, cast(login_count_30_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'bill_pay_count_90_days' as feature_id, cast(bill_pay_count_90_days as double) as feature_value from kli_predictive__features
+    select member_id, 'bill_pay_count_90_days' as feature_id, cast(bill_pay_count_90_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'page_view_count_30_days' as feature_id, cast(page_view_count_30_days as double) as feature_value from kli_predictive__features
+    select member_id, 'page_view_count_30_days' as feature_id, cast(page_view_count_30_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'days_since_payroll' as feature_id, cast(days_since_payroll as double) as feature_value from kli_predictive__features
+    select member_id, 'days_since_payroll' as feature_id, cast(days_since_payroll as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'payroll_count_90_days' as feature_id, cast(payroll_count_90_days as double) as feature_value from kli_predictive__features
+    select member_id, 'payroll_count_90_days' as feature_id, cast(payroll_count_90_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'transfer_in_count_90_days' as feature_id, cast(transfer_in_count_90_days as double) as feature_value from kli_predictive__features
+    select member_id, 'transfer_in_count_90_days' as feature_id, cast(transfer_in_count_90_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'debit_count_30_days' as feature_id, cast(debit_count_30_days as double) as feature_value from kli_predictive__features
+    select member_id, 'debit_count_30_days' as feature_id, cast(debit_count_30_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'recent_debit_ratio' as feature_id, cast(recent_debit_ratio as double) as feature_value from kli_predictive__features
+    select member_id, 'recent_debit_ratio' as feature_id, cast(recent_debit_ratio as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'card_payment_count_90_days' as feature_id, cast(card_payment_count_90_days as double) as feature_value from kli_predictive__features
+    select member_id, 'card_payment_count_90_days' as feature_id, cast(card_payment_count_90_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'auto_loan_payment_count_90_days' as feature_id, cast(auto_loan_payment_count_90_days as double) as feature_value from kli_predictive__features
+    select member_id, 'auto_loan_payment_count_90_days' as feature_id, cast(auto_loan_payment_count_90_days as double) as feature_value
+    from kli_predictive__features
     union all
-    select member_id, 'mortgage_payment_count_90_days' as feature_id, cast(mortgage_payment_count_90_days as double) as feature_value from kli_predictive__features
+    select member_id, 'mortgage_payment_count_90_days' as feature_id, cast(mortgage_payment_count_90_days as double) as feature_value
+    from kli_predictive__features
 ),
 
 -- Whoever has the product already is not asked whether they want it.
