@@ -47,6 +47,7 @@ SETTINGS = """
     set threads = 2;
     set memory_limit = '4GB';
     set preserve_insertion_order = false;
+    set enable_progress_bar = false;
 """
 
 

@@ -81,14 +81,14 @@ rules as (
 
 -- Each distinct descriptor once, and only those that were never read under these rules.
 descriptors as (
-    select distinct
+    select
         transactions.descriptor_id,
-        transactions.channel_kind,
-        transactions.direction,
-        transactions.mcc,
-        transactions.party_text,
-        transactions.entry_text,
-        transactions.entry_class
+        any_value(transactions.channel_kind) as channel_kind,
+        any_value(transactions.direction) as direction,
+        any_value(transactions.mcc) as mcc,
+        any_value(transactions.party_text) as party_text,
+        any_value(transactions.entry_text) as entry_text,
+        any_value(transactions.entry_class) as entry_class
     from transactions
     {% if is_incremental() -%}
     where
@@ -98,6 +98,7 @@ descriptors as (
             inner join rules on held.rules_checksum = rules.rules_checksum
         )
     {%- endif %}
+    group by transactions.descriptor_id
 ),
 
 stripped as (
