@@ -35,8 +35,8 @@ Measured with {members:,} members, {rows_count:,} rows of {transactions_count:,}
 
 - **The full build** starts from raw tables and nothing else: dbt parses the project, loads seeds,
   builds every layer, not only what the script makes (identities, what may leave, the dictionary,
-  the history of memberships), and runs every data test. Unit tests test code, not data: neither
-  CI's nightly data nor Dagster runs them with a build. The baseline is the script.
+  the history of memberships), and runs every data test. Unit tests are left out, as in the
+  orchestrated build: they test code, not data. The baseline is the script.
 - **The nightly build** goes to a home on which {days_before} days are built, receives the files of
   one more day, and must end with the same final tables as the script over all of them. Its baseline
   is the full build.

@@ -1,14 +1,14 @@
-{#- The largest values of a group, largest first, as a list of at most so many. -#}
-{%- macro largest(expression, count) -%}
-{{ return(adapter.dispatch('largest')(expression, count)) }}
+{#- The values of a group that are not null as a list, largest first. -#}
+{%- macro largest_first(expression) -%}
+{{ return(adapter.dispatch('largest_first')(expression)) }}
 {%- endmacro -%}
 
-{%- macro default__largest(expression, count) -%}
-max({{ expression }}, {{ count }})
+{%- macro default__largest_first(expression) -%}
+list({{ expression }} order by {{ expression }} desc) filter ({{ expression }} is not null)
 {%- endmacro -%}
 
-{%- macro spark__largest(expression, count) -%}
-slice(sort_array(collect_list({{ expression }}), false), 1, {{ count }})
+{%- macro spark__largest_first(expression) -%}
+sort_array(collect_list({{ expression }}), false)
 {%- endmacro -%}
 
 {#- One item of a list, from 1; null beyond its end. -#}

@@ -79,7 +79,7 @@ added as (
         sum(in_force.points) as points,
         500 + sum(in_force.points) as unbounded_score,
         count(in_force.reason_rank) as reason_count,
-        {{ largest('in_force.reason_rank', 3) }} as reason_ranks
+        {{ largest_first('in_force.reason_rank') }} as reason_ranks
     from measured
     inner join in_force on measured.feature_id = in_force.feature_id
     left join holders
