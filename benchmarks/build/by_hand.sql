@@ -369,7 +369,7 @@ select
 from named
 group by text_hash;
 
--- What is left of a text without the noise of terminals, and each distinct remainder once.
+-- What is left of a text without the noise of terminals, which macros/merchants.sql lists by name.
 create table text_readings as
 with stripped as (
     select
