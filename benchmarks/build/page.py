@@ -40,6 +40,8 @@ Measured with {members:,} members, {rows_count:,} rows of {transactions_count:,}
 - **The nightly build** goes to a home on which {days_before} days are built, receives the files of
   one more day, and must end with the same final tables as the script over all of them. Its baseline
   is the full build.
+- **Processor time** is what a command had of all cores together: beside other work on the same
+  machine it tells more than the time that passed.
 - **Peak memory** is the most that the process of dbt, DuckDB within it, had resident; the baseline
   is that of the script.
 - **One more line** of `kli_rules`: every line of the seed stands in it once more, under another id,

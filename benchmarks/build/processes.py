@@ -18,10 +18,12 @@ class Run:
 
     Args:
         seconds: From its start to its end.
+        processor_seconds: What it had of all processors: the same beside other work, or nearly.
         peak_gigabytes: The most memory that it had resident.
     """
 
     seconds: float
+    processor_seconds: float
     peak_gigabytes: float
 
 
@@ -48,4 +50,4 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
             said.seek(0)
             words = said.read().decode(errors="replace")[-2000:]
             raise RunStoppedError(" ".join(command), f"failed:\n{words}")
-    return Run(seconds, usage.ru_maxrss * 1024 / 1e9)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9)

@@ -40,6 +40,7 @@ def test_one_row_too_few_is_found(built, by_hand, tmp_path):
 def test_a_run_tells_its_time_and_the_most_memory_it_had():
     taken = run([sys.executable, "-c", f"import time; b'.' * {GIGABYTE // 4}; time.sleep(0.2)"])
     assert taken.seconds >= 0.2
+    assert 0 < taken.processor_seconds < taken.seconds * 4
     assert 0.25 <= taken.peak_gigabytes < 1
 
 
