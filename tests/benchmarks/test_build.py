@@ -33,7 +33,7 @@ def test_one_row_too_few_is_found(built, by_hand, tmp_path):
     fewer.write_bytes(by_hand.read_bytes())
     with duckdb.connect(str(fewer)) as connection:
         connection.execute("delete from seg_suppression__new_members where rowid = 0")
-    with pytest.raises(RunStoppedError, match="segments.seg_suppression__new_members"):
+    with pytest.raises(RunStoppedError, match="seg_suppression__new_members"):
         check_equal(Home(built.home), fewer)
 
 
