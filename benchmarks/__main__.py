@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import delivery, merchants, scores, whole_way
+from benchmarks.build.measures import measure_build
 from benchmarks.figure import Figure
 from benchmarks.klis import measuring as klis
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
+    "build": measure_build,
     "delivery": delivery.measure,
     "demo": whole_way.measure,
     "klis": klis.measure,
@@ -29,6 +32,12 @@ def main(
     members: Annotated[
         int, typer.Option(help="Members; 0 for the size that the goal speaks of.")
     ] = 0,
+    transactions: Annotated[
+        int, typer.Option(help="Transactions of the benchmark build; 0 for fifty a member.")
+    ] = 0,
+    write: Annotated[
+        bool, typer.Option(help="Write the figures of the benchmark build to its page.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Measure figures and say whether each goal holds.
@@ -39,8 +48,11 @@ def main(
     if unknown:
         raise typer.BadParameter(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     figures = []
+    benchmarks = BENCHMARKS | {
+        "build": partial(measure_build, transactions=transactions, write=write)
+    }
     for name in names or BENCHMARKS:
-        for figure in BENCHMARKS[name](members):
+        for figure in benchmarks[name](members):
             figures.append(figure)
             if as_json:
                 typer.echo(figure.to_json())

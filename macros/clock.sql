@@ -13,6 +13,17 @@
 (select clock.known_until_ts from {{ ref('as_of') }} as clock)
 {%- endmacro -%}
 
+{#- Whether a day is not after the as-of day, and whether it is one of the last so many days up to it
+    or later. Written as differences: where a column is compared with a subquery, an engine expects that
+    hardly a row is left, and hashes the transactions rather than what they are joined with. -#}
+{%- macro is_by_as_of_date(day) -%}
+{{ days_between(day, as_of_date()) }} >= 0
+{%- endmacro -%}
+
+{%- macro is_within_days(day, count) -%}
+{{ days_between(day, as_of_date()) }} < {{ count }}
+{%- endmacro -%}
+
 {#- The day given with `--vars`, checked; none when no day was given. -#}
 {%- macro given_as_of_date() -%}
     {%- set given = var('as_of_date', none) -%}

@@ -34,6 +34,25 @@ and {{ day }} not in (select held.{{ day }} from {{ this }} as held)
 {%- endif -%}
 {%- endmacro -%}
 
+{#- The files of a feed that the model does not hold: a common table expression to begin with. -#}
+{%- macro missing_loads(feed) -%}
+{%- if is_incremental() -%}
+missing_loads as (
+    select feed.load_id
+    from (select distinct rows_there.load_id from {{ feed }} as rows_there) as feed
+    where feed.load_id not in (select distinct seen.load_id from {{ this }} as seen)
+),
+
+{% endif -%}
+{%- endmacro -%}
+
+{#- Narrows a query over a feed to those files. -#}
+{%- macro only_missing_loads() -%}
+{%- if is_incremental() -%}
+and load_id in (select missing_loads.load_id from missing_loads)
+{%- endif -%}
+{%- endmacro -%}
+
 {#- The business dates whose snapshot is kept: the last one of each calendar month, which includes
     the latest. -#}
 {%- macro kept_snapshots() -%}

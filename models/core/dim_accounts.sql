@@ -10,18 +10,29 @@ latest as (
     from snapshots
 ),
 
+account_days as (
+    select
+        account_id,
+        max(business_date) as business_date
+    from snapshots
+    group by account_id
+),
+
 ranked as (
     select
-        *,
+        snapshots.*,
         row_number() over (
-            partition by account_id
+            partition by snapshots.account_id
             order by
-                business_date desc,
-                case ownership_role when 'primary' then 0 when 'business' then 1 else 2 end asc,
-                member_id asc
+                case snapshots.ownership_role when 'primary' then 0 when 'business' then 1 else 2 end asc,
+                snapshots.member_id asc
         ) as owner_rank,
-        count(*) over (partition by account_id, business_date) as owner_count
+        count(*) over (partition by snapshots.account_id) as owner_count
     from snapshots
+    inner join account_days
+        on
+            snapshots.account_id = account_days.account_id
+            and snapshots.business_date = account_days.business_date
 ),
 
 final as (

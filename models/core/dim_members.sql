@@ -26,11 +26,21 @@ member_days as (
     group by business_date, member_id
 ),
 
-ranked as (
+last_days as (
     select
-        *,
-        row_number() over (partition by member_id order by business_date desc) as day_rank
+        member_id,
+        max(business_date) as business_date
     from member_days
+    group by member_id
+),
+
+present as (
+    select member_days.*
+    from member_days
+    inner join last_days
+        on
+            member_days.member_id = last_days.member_id
+            and member_days.business_date = last_days.business_date
 ),
 
 -- The last kept snapshot on which the member had another status: the present one began after it.
@@ -39,8 +49,8 @@ former_status as (
         member_days.member_id,
         max(member_days.business_date) as last_other_date
     from member_days
-    inner join ranked on member_days.member_id = ranked.member_id and ranked.day_rank = 1
-    where member_days.member_status <> ranked.member_status
+    inner join present on member_days.member_id = present.member_id
+    where member_days.member_status <> present.member_status
     group by member_days.member_id
 ),
 
@@ -50,41 +60,40 @@ former_home as (
         member_days.member_id,
         max(member_days.business_date) as last_other_date
     from member_days
-    inner join ranked on member_days.member_id = ranked.member_id and ranked.day_rank = 1
-    where member_days.home_zip <> ranked.home_zip
+    inner join present on member_days.member_id = present.member_id
+    where member_days.home_zip <> present.home_zip
     group by member_days.member_id
 ),
 
 final as (
     select
-        ranked.member_id,
-        ranked.member_type,
+        present.member_id,
+        present.member_type,
         case
-            when ranked.business_date < latest.snapshot_date then 'absent'
-            else ranked.member_status
+            when present.business_date < latest.snapshot_date then 'absent'
+            else present.member_status
         end as member_status,
         cast(
             case
-                when ranked.business_date < latest.snapshot_date
-                    then {{ days_after('ranked.business_date', 1) }}
+                when present.business_date < latest.snapshot_date
+                    then {{ days_after('present.business_date', 1) }}
                 when former_status.last_other_date is not null
                     then {{ days_after('former_status.last_other_date', 1) }}
-                else ranked.member_since_date
+                else present.member_since_date
             end as date
         ) as status_since_date,
-        ranked.member_since_date,
-        ranked.birth_year,
-        ranked.is_minor,
-        ranked.is_employee,
-        ranked.home_zip,
+        present.member_since_date,
+        present.birth_year,
+        present.is_minor,
+        present.is_employee,
+        present.home_zip,
         cast({{ days_after('former_home.last_other_date', 1) }} as date) as home_zip_since_date,
-        ranked.branch_code,
-        ranked.business_date as snapshot_date
-    from ranked
+        present.branch_code,
+        present.business_date as snapshot_date
+    from present
     cross join latest
-    left join former_status on ranked.member_id = former_status.member_id
-    left join former_home on ranked.member_id = former_home.member_id
-    where ranked.day_rank = 1
+    left join former_status on present.member_id = former_status.member_id
+    left join former_home on present.member_id = former_home.member_id
 )
 
 select * from final

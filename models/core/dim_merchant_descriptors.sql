@@ -81,14 +81,14 @@ rules as (
 
 -- Each distinct descriptor once, and only those that were never read under these rules.
 descriptors as (
-    select distinct
+    select
         transactions.descriptor_id,
-        transactions.channel_kind,
-        transactions.direction,
-        transactions.mcc,
-        transactions.party_text,
-        transactions.entry_text,
-        transactions.entry_class
+        any_value(transactions.channel_kind) as channel_kind,
+        any_value(transactions.direction) as direction,
+        any_value(transactions.mcc) as mcc,
+        any_value(transactions.party_text) as party_text,
+        any_value(transactions.entry_text) as entry_text,
+        any_value(transactions.entry_class) as entry_class
     from transactions
     {% if is_incremental() -%}
     where
@@ -98,6 +98,7 @@ descriptors as (
             inner join rules on held.rules_checksum = rules.rules_checksum
         )
     {%- endif %}
+    group by transactions.descriptor_id
 ),
 
 stripped as (
@@ -146,6 +147,34 @@ cleaned as (
     left join mcc_categories on stripped.mcc = mcc_categories.mcc
 ),
 
+-- Texts that differ in noise alone are read once.
+identified as (
+    select
+        *,
+        {{ row_checksum([
+            'channel_kind', 'direction', 'mcc', 'clean_text', 'company_text', 'entry_text', 'entry_class',
+            "case when channel_kind = 'ach' then party_text end",
+        ]) }} as reading_id
+    from cleaned
+),
+
+readings as (
+    select
+        reading_id,
+        any_value(channel_kind) as channel_kind,
+        any_value(direction) as direction,
+        any_value(mcc) as mcc,
+        any_value(party_text) as party_text,
+        any_value(entry_text) as entry_text,
+        any_value(entry_class) as entry_class,
+        any_value(mcc_category_id) as mcc_category_id,
+        any_value(mcc_parent_category_id) as mcc_parent_category_id,
+        any_value(clean_text) as clean_text,
+        any_value(company_text) as company_text
+    from identified
+    group by reading_id
+),
+
 plain_patterns as (
     select
         patterns.rule_id,
@@ -181,8 +210,8 @@ prepared_patterns as (
 -- The first three characters bring together what can match; only those pairs are compared.
 start_matches as (
     select
-        cleaned.descriptor_id,
-        cleaned.mcc_parent_category_id,
+        readings.reading_id,
+        readings.mcc_parent_category_id,
         prepared_patterns.rule_id,
         prepared_patterns.merchant_id,
         prepared_patterns.parent_category_id,
@@ -190,47 +219,47 @@ start_matches as (
         prepared_patterns.pattern_length,
         prepared_patterns.confidence,
         case
-            when {{ begins_with("cleaned.clean_text || ' '", "prepared_patterns.pattern_text || ' '") }}
+            when {{ begins_with("readings.clean_text || ' '", "prepared_patterns.pattern_text || ' '") }}
                 then 'start'
             when
                 prepared_patterns.match_kind = 'prefix'
-                and {{ begins_with('cleaned.clean_text', 'prepared_patterns.pattern_text') }}
+                and {{ begins_with('readings.clean_text', 'prepared_patterns.pattern_text') }}
                 then 'start'
             -- Cut short by a card network or, at 16 characters, by ACH: all that is left is the
             -- beginning of the pattern, with a place or an entry behind it or without.
             when
-                length(coalesce(cleaned.company_text, cleaned.clean_text)) >= 8
+                length(coalesce(readings.company_text, readings.clean_text)) >= 8
                 and {{ begins_with(
-                    'prepared_patterns.pattern_text', 'coalesce(cleaned.company_text, cleaned.clean_text)'
+                    'prepared_patterns.pattern_text', 'coalesce(readings.company_text, readings.clean_text)'
                 ) }}
                 then 'cut'
             when
                 prepared_patterns.pattern_length > 18
-                and {{ begins_with('cleaned.clean_text', 'substr(prepared_patterns.pattern_text, 1, 18)') }}
+                and {{ begins_with('readings.clean_text', 'substr(prepared_patterns.pattern_text, 1, 18)') }}
                 then 'cut'
         end as found_at
-    from cleaned
+    from readings
     inner join prepared_patterns
-        on substr(cleaned.clean_text || '  ', 1, 3) = substr(prepared_patterns.pattern_text || '  ', 1, 3)
+        on substr(readings.clean_text || '  ', 1, 3) = substr(prepared_patterns.pattern_text || '  ', 1, 3)
     where prepared_patterns.match_kind in ('start', 'prefix')
 ),
 
 words as (
     select
-        cleaned.descriptor_id,
-        cleaned.channel_kind,
-        cleaned.direction,
-        cleaned.clean_text,
-        cleaned.mcc_category_id,
-        cleaned.mcc_parent_category_id,
-        {{ each_part('cleaned.clean_text', ' ') }} as word
-    from cleaned
+        readings.reading_id,
+        readings.channel_kind,
+        readings.direction,
+        readings.clean_text,
+        readings.mcc_category_id,
+        readings.mcc_parent_category_id,
+        {{ each_part('readings.clean_text', ' ') }} as word
+    from readings
 ),
 
 -- A single word that always names the merchant, or the whole pattern behind noise that nobody listed.
 word_matches as (
     select
-        words.descriptor_id,
+        words.reading_id,
         words.mcc_parent_category_id,
         prepared_patterns.rule_id,
         prepared_patterns.merchant_id,
@@ -259,7 +288,7 @@ merchant_matches as (
 -- What is not plain to see counts only as far as the category code does not speak against it.
 weighed_matches as (
     select
-        descriptor_id,
+        reading_id,
         rule_id,
         merchant_id,
         pattern_length,
@@ -281,7 +310,7 @@ best_merchants as (
     select
         *,
         row_number() over (
-            partition by descriptor_id
+            partition by reading_id
             order by place_rank asc, pattern_length desc, confidence desc, rule_id asc
         ) as match_rank
     from weighed_matches
@@ -291,12 +320,12 @@ best_merchants as (
 -- the code says less.
 word_categories as (
     select
-        words.descriptor_id,
+        words.reading_id,
         category_words.rule_id,
         category_words.category_id,
         category_words.confidence,
         row_number() over (
-            partition by words.descriptor_id
+            partition by words.reading_id
             order by
                 category_words.confidence desc,
                 length(category_words.phrase) desc,
@@ -316,34 +345,34 @@ word_categories as (
 
 entry_matches as (
     select
-        cleaned.descriptor_id,
+        readings.reading_id,
         entry_rules.rule_id,
         entry_rules.category_id,
         entry_rules.confidence,
         entry_rules.outranks_merchant,
         row_number() over (
-            partition by cleaned.descriptor_id
+            partition by readings.reading_id
             order by entry_rules.confidence desc, entry_rules.rule_id asc
         ) as match_rank
-    from cleaned
+    from readings
     inner join entry_rules
         on
-            (entry_rules.direction is null or cleaned.direction = entry_rules.direction)
-            and (entry_rules.entry_class is null or cleaned.entry_class = entry_rules.entry_class)
+            (entry_rules.direction is null or readings.direction = entry_rules.direction)
+            and (entry_rules.entry_class is null or readings.entry_class = entry_rules.entry_class)
             and (
                 entry_rules.entry_start is null
-                or {{ begins_with('cleaned.entry_text', 'entry_rules.entry_start') }}
+                or {{ begins_with('readings.entry_text', 'entry_rules.entry_start') }}
             )
             and (
                 entry_rules.company_start is null
-                or {{ begins_with('cleaned.party_text', 'entry_rules.company_start') }}
+                or {{ begins_with('readings.party_text', 'entry_rules.company_start') }}
             )
-    where cleaned.channel_kind = 'ach'
+    where readings.channel_kind = 'ach'
 ),
 
 -- Money that comes in says nothing of what a member spends: words count for debits alone.
 sensitive_words as (
-    select distinct words.descriptor_id
+    select distinct words.reading_id
     from words
     inner join forbidden_words on words.word = forbidden_words.word
     where words.direction = 'debit'
@@ -351,19 +380,19 @@ sensitive_words as (
 
 decided as (
     select
-        cleaned.*,
+        readings.*,
         best_merchants.merchant_id as matched_merchant_id,
         merchants.category_id as merchant_category_id,
         case
             when forbidden_mccs.mcc is not null then 'sensitive_mcc'
-            when sensitive_words.descriptor_id is not null then 'sensitive_word'
+            when sensitive_words.reading_id is not null then 'sensitive_word'
             -- Wages, benefits and taxes are told by the entry, whoever the originator is.
             when entry_matches.outranks_merchant then entry_matches.rule_id
             when best_merchants.rule_id is not null then best_merchants.rule_id
             when entry_matches.rule_id is not null then entry_matches.rule_id
             when word_categories.rule_id is not null then word_categories.rule_id
-            when cleaned.mcc_category_id is not null then 'mcc'
-            when cleaned.channel_kind not in ('card', 'ach', 'bill_pay') then 'channel'
+            when readings.mcc_category_id is not null then 'mcc'
+            when readings.channel_kind not in ('card', 'ach', 'bill_pay') then 'channel'
             else 'none'
         end as matched_rule_id,
         best_merchants.rule_id as merchant_rule_id,
@@ -374,16 +403,16 @@ decided as (
         word_categories.rule_id as word_rule_id,
         word_categories.category_id as word_category_id,
         word_categories.confidence as word_confidence
-    from cleaned
+    from readings
     left join best_merchants
-        on cleaned.descriptor_id = best_merchants.descriptor_id and best_merchants.match_rank = 1
+        on readings.reading_id = best_merchants.reading_id and best_merchants.match_rank = 1
     left join merchants on best_merchants.merchant_id = merchants.merchant_id
     left join entry_matches
-        on cleaned.descriptor_id = entry_matches.descriptor_id and entry_matches.match_rank = 1
+        on readings.reading_id = entry_matches.reading_id and entry_matches.match_rank = 1
     left join word_categories
-        on cleaned.descriptor_id = word_categories.descriptor_id and word_categories.match_rank = 1
-    left join forbidden_mccs on cleaned.mcc = forbidden_mccs.mcc
-    left join sensitive_words on cleaned.descriptor_id = sensitive_words.descriptor_id
+        on readings.reading_id = word_categories.reading_id and word_categories.match_rank = 1
+    left join forbidden_mccs on readings.mcc = forbidden_mccs.mcc
+    left join sensitive_words on readings.reading_id = sensitive_words.reading_id
 ),
 
 categorised as (
@@ -415,19 +444,28 @@ categorised as (
 
 kept as (
     select
-        descriptor_id,
-        channel_kind,
-        direction,
-        category_id,
-        case when category_id <> 'withheld' then matched_rule_id else 'withheld' end as matched_rule_id,
-        cast(case when category_id <> 'withheld' then confidence else 1 end as decimal(4, 2))
-            as confidence,
-        case when category_id <> 'withheld' then mcc end as mcc,
-        case when category_id <> 'withheld' then party_text end as party_text,
-        case when category_id <> 'withheld' then entry_text end as entry_text,
-        case when category_id <> 'withheld' then clean_text end as clean_text,
-        case when matched_rule_id = merchant_rule_id then matched_merchant_id end as merchant_id
-    from categorised
+        identified.descriptor_id,
+        identified.channel_kind,
+        identified.direction,
+        categorised.category_id,
+        case
+            when categorised.category_id <> 'withheld' then categorised.matched_rule_id
+            else 'withheld'
+        end as matched_rule_id,
+        cast(
+            case when categorised.category_id <> 'withheld' then categorised.confidence else 1 end
+            as decimal(4, 2)
+        ) as confidence,
+        case when categorised.category_id <> 'withheld' then identified.mcc end as mcc,
+        case when categorised.category_id <> 'withheld' then identified.party_text end as party_text,
+        case when categorised.category_id <> 'withheld' then identified.entry_text end as entry_text,
+        case when categorised.category_id <> 'withheld' then identified.clean_text end as clean_text,
+        case
+            when categorised.matched_rule_id = categorised.merchant_rule_id
+                then categorised.matched_merchant_id
+        end as merchant_id
+    from identified
+    inner join categorised on identified.reading_id = categorised.reading_id
 ),
 
 final as (

@@ -5,7 +5,7 @@ transactions as (
     where
         is_posted
         and reversal_of_transaction_id is null
-        and transaction_date <= {{ as_of_date() }}
+        and {{ is_by_as_of_date('transaction_date') }}
 ),
 
 descriptors as (
@@ -34,21 +34,39 @@ unknown_descriptors as (
         and clean_text <> ''
 ),
 
-grouped as (
+paid as (
     select
         unknown_descriptors.leading_words,
         unknown_descriptors.channel_kind,
         unknown_descriptors.direction,
+        transactions.member_id,
         max(unknown_descriptors.mcc) as mcc,
         max(unknown_descriptors.category_id) as category_id,
         max(unknown_descriptors.confidence) as confidence,
         count(*) as transaction_count,
-        count(distinct transactions.member_id) as member_count,
         sum(transactions.amount) as moved_amount
     from unknown_descriptors
     inner join transactions on unknown_descriptors.descriptor_id = transactions.descriptor_id
     group by
-        unknown_descriptors.leading_words, unknown_descriptors.channel_kind, unknown_descriptors.direction
+        unknown_descriptors.leading_words,
+        unknown_descriptors.channel_kind,
+        unknown_descriptors.direction,
+        transactions.member_id
+),
+
+grouped as (
+    select
+        leading_words,
+        channel_kind,
+        direction,
+        max(mcc) as mcc,
+        max(category_id) as category_id,
+        max(confidence) as confidence,
+        cast(sum(transaction_count) as bigint) as transaction_count,
+        count(*) as member_count,
+        sum(moved_amount) as moved_amount
+    from paid
+    group by leading_words, channel_kind, direction
 ),
 
 -- A name that few members pay may be a person's.

@@ -14,7 +14,7 @@ with
 events as (
     select * from {{ ref('stg_alkami__digital_events') }}
     where
-        activity_date <= {{ as_of_date() }}
+        {{ is_by_as_of_date('activity_date') }}
         {{ only_missing_days('activity_date') }}
 ),
 

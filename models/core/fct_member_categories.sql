@@ -2,7 +2,7 @@ with
 
 spend_days as (
     select * from {{ ref('fct_member_spend_days') }}
-    where transaction_date > {{ days_before(as_of_date(), 180) }}
+    where {{ is_within_days('transaction_date', 180) }}
 ),
 
 -- What is sensitive stays out of every sum.

@@ -6,8 +6,8 @@ events as (
         event_type = 'page_view'
         and is_successful
         and page is not null
-        and activity_date > {{ days_before(as_of_date(), 90) }}
-        and activity_date <= {{ as_of_date() }}
+        and {{ is_within_days('activity_date', 90) }}
+        and {{ is_by_as_of_date('activity_date') }}
 ),
 
 final as (

@@ -11,9 +11,13 @@ digital_days as (
 ),
 
 transactions as (
-    select * from {{ ref('fct_transactions') }}
+    select * from {{ ref('stg_alkami__transactions') }}
     -- Transfers inside the institution are often its own sweeps.
-    where direction = 'debit' and channel <> 'internal' and not is_reversal
+    where
+        direction = 'debit'
+        and channel <> 'internal'
+        and reversal_of_transaction_id is null
+        and {{ is_by_as_of_date('transaction_date') }}
 ),
 
 applications as (

@@ -8,31 +8,11 @@ transactions as (
         is_posted
         and net_amount > 0
         and channel in ('ach', 'card_not_present')
-        and transaction_date > {{ days_before(as_of_date(), 400) }}
+        and {{ is_within_days('transaction_date', 400) }}
         and category_id not in (
             'withheld', 'internal_transfers', 'person_to_person', 'cash', 'checks',
             'branch_services'
         )
-),
-
-descriptors as (
-    select * from {{ ref('dim_merchant_descriptors') }}
-),
-
--- The company of an ACH entry is the party, whatever the entry says.
-named as (
-    select
-        transactions.*,
-        coalesce(
-            transactions.merchant_id,
-            case
-                when descriptors.channel_kind = 'ach' then descriptors.party_text
-                else descriptors.clean_text
-            end,
-            'unknown'
-        ) as party_id
-    from transactions
-    inner join descriptors on transactions.descriptor_id = descriptors.descriptor_id
 ),
 
 days as (
@@ -46,7 +26,7 @@ days as (
         sum(net_amount) as paid_amount,
         bool_and(channel = 'card_not_present') as is_card_on_file,
         max(merchant_confidence) as confidence
-    from named
+    from transactions
     group by member_id, direction, party_id, category_id, competitor_product, transaction_date
 ),
 

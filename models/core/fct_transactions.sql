@@ -4,20 +4,24 @@ with
 
 transactions as (
     select * from {{ ref('stg_alkami__transactions') }}
-    where transaction_date <= {{ as_of_date() }}
+    where {{ is_by_as_of_date('transaction_date') }}
 ),
 
 descriptors as (
     select * from {{ ref('dim_merchant_descriptors') }}
 ),
 
--- Several reversals of one transaction never take back more than it moved.
+-- Several reversals of one transaction never take back more than it moved. Read on their own: few rows,
+-- where the transactions read for two purposes would be held whole.
 reversals as (
     select
         reversal_of_transaction_id as transaction_id,
         sum(amount) as reversed_amount
-    from transactions
-    where reversal_of_transaction_id is not null and is_posted
+    from {{ ref('stg_alkami__transactions') }}
+    where
+        reversal_of_transaction_id is not null
+        and is_posted
+        and {{ is_by_as_of_date('transaction_date') }}
     group by reversal_of_transaction_id
 ),
 
@@ -53,6 +57,15 @@ final as (
             case when netted.direction = 'credit' then netted.amount else -netted.amount end
             as decimal(18, 2)
         ) as signed_amount,
+        -- The company of an ACH entry is the party, whatever the entry says.
+        coalesce(
+            descriptors.merchant_id,
+            case
+                when descriptors.channel_kind = 'ach' then descriptors.party_text
+                else descriptors.clean_text
+            end,
+            'unknown'
+        ) as party_id,
         descriptors.merchant_id,
         descriptors.category_id,
         descriptors.competitor_product,

@@ -25,14 +25,14 @@ mcc_categories as (
     select * from {{ ref('mcc_categories') }}
 ),
 
--- The few transactions that undo others, read once.
+-- The few transactions that undo others.
 reversals as (
     select
         transaction_date,
         reversal_of_transaction_id,
         amount,
         is_posted
-    from transactions
+    from {{ ref('fct_transactions') }}
     where is_reversal
 ),
 
@@ -65,8 +65,9 @@ checked as (
 orphans as (
     select reversals.transaction_date
     from reversals
-    left join transactions on reversals.reversal_of_transaction_id = transactions.transaction_id
-    where transactions.transaction_id is null
+    left join {{ ref('fct_transactions') }} as originals
+        on reversals.reversal_of_transaction_id = originals.transaction_id
+    where originals.transaction_id is null
 ),
 
 -- What fits in every way, nearly all, goes no further.

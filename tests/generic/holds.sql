@@ -31,9 +31,29 @@ counted as (
 ),
 
 {% if key -%}
+keyed as (
+    select
+        {{ key | join(', ') }},
+        {{ row_checksum(key) }} as key_checksum
+    from checked
+),
+
+-- Keys that differ hardly ever share a checksum: only those that do are compared.
+alike as (
+    select key_checksum
+    from keyed
+    group by key_checksum
+    having count(*) > 1
+),
+
 clashes as (
     select {{ key | join(', ') }}
-    from checked
+    from keyed
+    where
+        key_checksum in (select alike.key_checksum from alike)
+        {%- for column in key %}
+        or {{ column }} is null
+        {%- endfor %}
     group by {{ key | join(', ') }}
     having count(*) > 1 {% for column in key %}or {{ column }} is null {% endfor %}
 ),

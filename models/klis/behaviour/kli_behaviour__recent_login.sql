@@ -2,7 +2,7 @@ with
 
 digital_days as (
     select * from {{ ref('fct_digital_daily') }}
-    where activity_date > {{ days_before(as_of_date(), 30) }}
+    where {{ is_within_days('activity_date', 30) }}
 ),
 
 logins as (

@@ -23,20 +23,11 @@ usable as (
     inner join cards on definitions.score_id = cards.score_id
 ),
 
-worded as (
+scored as (
     select
-        scores.member_id,
-        usable.score_id,
+        scores.*,
         usable.indicator,
-        usable.next_best_indicator,
-        scores.score,
-        scores.probability,
-        scores.band,
-        scores.reason_count,
-        'Score ' || cast(scores.score as string) || ' of 1000, version ' || cast(scores.version as string)
-        || coalesce(': ' || scores.reason_1, '')
-        || coalesce('; ' || scores.reason_2, '')
-        || coalesce('; ' || scores.reason_3, '') as rationale
+        usable.next_best_indicator
     from scores
     inner join usable on scores.score_id = usable.score_id
 ),
@@ -49,7 +40,7 @@ ranked as (
             partition by member_id
             order by score desc, probability desc, score_id asc
         ) as product_rank
-    from worded
+    from scored
     where next_best_indicator is not null
 ),
 
@@ -64,18 +55,26 @@ assigned as (
     select
         member_id,
         indicator,
-        reason_count,
+        version,
+        score,
         probability,
-        rationale
-    from worded
+        reason_count,
+        reason_1,
+        reason_2,
+        reason_3
+    from scored
     where band = 'high'
     union all
     select
         member_id,
         next_best_indicator as indicator,
-        reason_count,
+        version,
+        score,
         probability,
-        rationale
+        reason_count,
+        reason_1,
+        reason_2,
+        reason_3
     from best
 ),
 
@@ -89,7 +88,10 @@ final as (
         {{ as_of_date() }} as first_seen,
         {{ as_of_date() }} as last_seen,
         cast(probability as decimal(4, 2)) as confidence,
-        rationale
+        'Score ' || cast(score as string) || ' of 1000, version ' || cast(version as string)
+        || coalesce(': ' || reason_1, '')
+        || coalesce('; ' || reason_2, '')
+        || coalesce('; ' || reason_3, '') as rationale
     from assigned
 )
 

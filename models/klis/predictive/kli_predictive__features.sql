@@ -25,12 +25,12 @@ activity as (
 
 digital_days as (
     select * from {{ ref('fct_digital_daily') }}
-    where activity_date > {{ days_before(as_of_date(), 30) }}
+    where {{ is_within_days('activity_date', 30) }}
 ),
 
 spend_days as (
     select * from {{ ref('fct_member_spend_days') }}
-    where transaction_date > {{ days_before(as_of_date(), 90) }}
+    where {{ is_within_days('transaction_date', 90) }}
 ),
 
 spend_classes as (
@@ -70,7 +70,7 @@ dated as (
         spend_classes.direction,
         spend_classes.category_id,
         spend_classes.competitor_product,
-        spend_days.transaction_date > {{ days_before(as_of_date(), 30) }} as is_recent
+        {{ is_within_days('spend_days.transaction_date', 30) }} as is_recent
     from spend_days
     inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
 ),

@@ -45,7 +45,8 @@ holders as (
     where measured.feature_value > 0
 ),
 
--- The version in force of each scorecard; others stay in the seed to be read.
+-- The version in force of each scorecard; others stay in the seed to be read. Ten points move the odds
+-- by 7 percent, and less is no reason; the higher its rank, the more a reason says.
 in_force as (
     select
         definitions.score_id,
@@ -56,7 +57,14 @@ in_force as (
         coefficients.bin_lower,
         coefficients.bin_upper,
         coefficients.points,
-        coefficients.reason
+        coefficients.reason,
+        case
+            when coefficients.points >= 10
+                then row_number() over (
+                    partition by definitions.score_id
+                    order by coefficients.points asc, coefficients.feature_id desc
+                )
+        end as reason_rank
     from definitions
     inner join coefficients
         on
@@ -64,18 +72,14 @@ in_force as (
             and definitions.version = coefficients.version
 ),
 
-contributions as (
+added as (
     select
         measured.member_id,
         in_force.score_id,
-        in_force.feature_id,
-        in_force.points,
-        in_force.points >= 10 as is_reason,
-        in_force.reason,
-        row_number() over (
-            partition by measured.member_id, in_force.score_id
-            order by in_force.points desc, in_force.feature_id asc
-        ) as reason_rank
+        sum(in_force.points) as points,
+        500 + sum(in_force.points) as unbounded_score,
+        count(in_force.reason_rank) as reason_count,
+        {{ largest_first('in_force.reason_rank') }} as reason_ranks
     from measured
     inner join in_force on measured.feature_id = in_force.feature_id
     left join holders
@@ -86,50 +90,46 @@ contributions as (
         holders.member_id is null
         and (in_force.bin_lower is null or measured.feature_value >= in_force.bin_lower)
         and (in_force.bin_upper is null or measured.feature_value < in_force.bin_upper)
+    group by measured.member_id, in_force.score_id
 ),
 
--- Reasons are what speaks most for the outcome; ten points move the odds by 7 percent, and less is
--- none.
-added as (
-    select
-        member_id,
-        score_id,
-        sum(points) as points,
-        500 + sum(points) as unbounded_score,
-        {%- for rank in [1, 2, 3] %}
-        max(case when reason_rank = {{ rank }} and is_reason then feature_id end) as reason_code_{{ rank }},
-        max(case when reason_rank = {{ rank }} and is_reason then reason end) as reason_{{ rank }},
-        {%- endfor %}
-        sum(case when is_reason then 1 else 0 end) as reason_count
-    from contributions
-    group by member_id, score_id
-),
-
--- A hundred points double the odds, and 500 points are the average member's.
+-- A hundred points double the odds, and 500 points are the average member's. Reasons are what speaks
+-- most for the outcome.
 final as (
     select
         added.member_id,
         added.score_id,
-        in_force.version,
+        base.version,
         cast(greatest(0, least(1000, added.unbounded_score)) as integer) as score,
         cast(
-            1 / (1 + power(2, -cast(in_force.points + added.points as double) / 100)) as decimal(5, 4)
+            1 / (1 + power(2, -cast(base.points + added.points as double) / 100)) as decimal(5, 4)
         ) as probability,
         case
-            when added.unbounded_score >= in_force.high_score then 'high'
-            when added.unbounded_score >= in_force.medium_score then 'medium'
+            when added.unbounded_score >= base.high_score then 'high'
+            when added.unbounded_score >= base.medium_score then 'medium'
             else 'low'
         end as band,
-        cast(added.reason_count as bigint) as reason_count,
-        added.reason_code_1,
-        added.reason_1,
-        added.reason_code_2,
-        added.reason_2,
-        added.reason_code_3,
-        added.reason_3
+        added.reason_count,
+        reason_1.feature_id as reason_code_1,
+        reason_1.reason as reason_1,
+        reason_2.feature_id as reason_code_2,
+        reason_2.reason as reason_2,
+        reason_3.feature_id as reason_code_3,
+        reason_3.reason as reason_3
     from added
-    inner join in_force on added.score_id = in_force.score_id
-    where in_force.feature_id = 'base'
+    inner join in_force as base on added.score_id = base.score_id and base.feature_id = 'base'
+    left join in_force as reason_1
+        on
+            added.score_id = reason_1.score_id
+            and {{ item('added.reason_ranks', 1) }} = reason_1.reason_rank
+    left join in_force as reason_2
+        on
+            added.score_id = reason_2.score_id
+            and {{ item('added.reason_ranks', 2) }} = reason_2.reason_rank
+    left join in_force as reason_3
+        on
+            added.score_id = reason_3.score_id
+            and {{ item('added.reason_ranks', 3) }} = reason_3.reason_rank
 )
 
 select * from final

@@ -90,7 +90,7 @@ evidence as (
         / sum(spend_days.transaction_count) as confidence
     from spend_days
     inner join class_rules on spend_days.spend_class_id = class_rules.spend_class_id
-    where spend_days.transaction_date > {{ days_before(as_of_date(), 'class_rules.window_days') }}
+    where {{ is_within_days('spend_days.transaction_date', 'class_rules.window_days') }}
     group by spend_days.member_id, class_rules.kli_id, class_rules.member_type
 ),
 

@@ -12,11 +12,15 @@ kept as (
     {{ kept_snapshots() }}
 ),
 
-source as (
-    select * from {{ source('raw', 'account_snapshot') }}
+-- Few rows of a day come more than once: those alone are ranked.
+repeated as (
+    select {{ row_checksum(['business_date', 'member_id', 'account_id']) }} as row_key
+    from {{ source('raw', 'account_snapshot') }}
     where
         business_date in (select kept.business_date from kept)
         {{ only_missing_days('business_date') }}
+    group by row_key
+    having count(*) > 1
 ),
 
 -- A corrected row of the same day replaces the earlier one.
@@ -27,7 +31,29 @@ ranked as (
             partition by business_date, member_id, account_id
             order by loaded_at desc, load_id desc, line_number desc
         ) as arrival_rank
-    from source
+    from {{ source('raw', 'account_snapshot') }}
+    where
+        {{ row_checksum(['business_date', 'member_id', 'account_id']) }} in (
+            select repeated.row_key from repeated
+        )
+        and business_date in (select kept.business_date from kept)
+        {{ only_missing_days('business_date') }}
+),
+
+latest as (
+    select
+        *,
+        1 as arrival_rank
+    from {{ source('raw', 'account_snapshot') }}
+    where
+        {{ row_checksum(['business_date', 'member_id', 'account_id']) }} not in (
+            select repeated.row_key from repeated
+        )
+        and business_date in (select kept.business_date from kept)
+        {{ only_missing_days('business_date') }}
+    union all
+    select * from ranked
+    where arrival_rank = 1
 ),
 
 final as (
@@ -54,8 +80,7 @@ final as (
         cast(credit_limit as decimal(18, 2)) as credit_limit_amount,
         interest_rate as interest_rate_ratio,
         load_id
-    from ranked
-    where arrival_rank = 1
+    from latest
 )
 
 select * from final

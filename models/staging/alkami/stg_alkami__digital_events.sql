@@ -7,13 +7,16 @@
 
 with
 
-source as (
-    select * from {{ source('raw', 'digital_events') }}
+{{ missing_loads(source('raw', 'digital_events')) }}
+-- Few events come more than once in what arrives: those alone are ranked.
+repeated as (
+    select {{ row_checksum(['event_id']) }} as id_checksum
+    from {{ source('raw', 'digital_events') }}
     where
-        business_date <= {{ as_of_date() }}
-        {% if is_incremental() -%}
-        and load_id not in (select seen.load_id from {{ this }} as seen)
-        {%- endif %}
+        {{ is_by_as_of_date('business_date') }}
+        {{ only_missing_loads() }}
+    group by id_checksum
+    having count(*) > 1
 ),
 
 ranked as (
@@ -23,7 +26,25 @@ ranked as (
             partition by event_id
             order by business_date, load_id, line_number
         ) as arrival_number
-    from source
+    from {{ source('raw', 'digital_events') }}
+    where
+        {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
+        and {{ is_by_as_of_date('business_date') }}
+        {{ only_missing_loads() }}
+),
+
+arrived as (
+    select
+        *,
+        1 as arrival_number
+    from {{ source('raw', 'digital_events') }}
+    where
+        {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
+        and {{ is_by_as_of_date('business_date') }}
+        {{ only_missing_loads() }}
+    union all
+    select * from ranked
+    where arrival_number = 1
 ),
 
 final as (
@@ -40,12 +61,10 @@ final as (
         is_successful,
         business_date,
         load_id
-    from ranked
-    where
-        arrival_number = 1
-        {% if is_incremental() -%}
-        and event_id not in (select seen.event_id from {{ this }} as seen)
-        {%- endif %}
+    from arrived
+    {% if is_incremental() -%}
+    where event_id not in (select seen.event_id from {{ this }} as seen)
+    {%- endif %}
 )
 
 select * from final

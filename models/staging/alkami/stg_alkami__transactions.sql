@@ -8,13 +8,45 @@
 
 with
 
-source as (
-    select * from {{ source('raw', 'transactions') }}
+{{ missing_loads(source('raw', 'transactions')) }}
+-- Few transactions come more than once in what arrives: those alone are ranked.
+repeated as (
+    select {{ row_checksum(['transaction_id']) }} as id_checksum
+    from {{ source('raw', 'transactions') }}
     where
-        business_date <= {{ as_of_date() }}
-        {% if is_incremental() -%}
-        and load_id not in (select seen.load_id from {{ this }} as seen)
-        {%- endif %}
+        {{ is_by_as_of_date('business_date') }}
+        {{ only_missing_loads() }}
+    group by id_checksum
+    having count(*) > 1
+),
+
+-- The highest version stands; at equal versions the posted one, then the later file.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by transaction_id
+            order by version desc, status = 'posted' desc, business_date desc, load_id desc
+        ) as version_rank
+    from {{ source('raw', 'transactions') }}
+    where
+        {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
+        and {{ is_by_as_of_date('business_date') }}
+        {{ only_missing_loads() }}
+),
+
+latest as (
+    select
+        *,
+        1 as version_rank
+    from {{ source('raw', 'transactions') }}
+    where
+        {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
+        and {{ is_by_as_of_date('business_date') }}
+        {{ only_missing_loads() }}
+    union all
+    select * from ranked
+    where version_rank = 1
 ),
 
 -- What identifies the other party. Payments between persons, checks and counter transactions name
@@ -34,7 +66,7 @@ described as (
             else upper(trim(descriptor))
         end as party_text,
         upper(trim(ach_entry_description)) as entry_text
-    from source
+    from latest
 ),
 
 arrived as (
@@ -55,61 +87,42 @@ arrived as (
         party_text,
         entry_text,
         ach_entry_class as entry_class,
-        md5(
-            channel_kind
-            || '|' || direction
-            || '|' || coalesce(mcc, '')
-            || '|' || coalesce(party_text, '')
-            || '|' || coalesce(entry_text, '')
-            || '|' || coalesce(ach_entry_class, '')
-        ) as descriptor_id,
+        cast({{ row_checksum([
+            'channel_kind', 'direction', 'mcc', 'party_text', 'entry_text', 'ach_entry_class',
+        ]) }} as string) as descriptor_id,
         reversal_of_transaction_id,
         business_date,
         load_id
     from described
 ),
 
-candidates as (
-    select * from arrived
-    {% if is_incremental() -%}
-    union all
-    select
-        known.transaction_id,
-        known.version,
-        known.member_id,
-        known.account_id,
-        known.authorized_at,
-        known.posted_date,
-        known.transaction_date,
-        known.is_posted,
-        known.direction,
-        known.channel,
-        known.channel_kind,
-        known.amount,
-        known.mcc,
-        known.party_text,
-        known.entry_text,
-        known.entry_class,
-        known.descriptor_id,
-        known.reversal_of_transaction_id,
-        known.business_date,
-        known.load_id
+{% if is_incremental() -%}
+-- What is known already in a version that stands stays as it is.
+standing as (
+    select arrived.transaction_id
     from {{ this }} as known
-    where known.transaction_id in (select arrived.transaction_id from arrived)
-    {%- endif %}
+    inner join arrived on known.transaction_id = arrived.transaction_id
+    where
+        known.version > arrived.version
+        or (
+            known.version = arrived.version
+            and (
+                (known.is_posted and not arrived.is_posted)
+                or (
+                    known.is_posted = arrived.is_posted
+                    and (
+                        known.business_date > arrived.business_date
+                        or (
+                            known.business_date = arrived.business_date
+                            and known.load_id >= arrived.load_id
+                        )
+                    )
+                )
+            )
+        )
 ),
 
--- The highest version stands; at equal versions the posted one, then the later file.
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by transaction_id
-            order by version desc, is_posted desc, business_date desc, load_id desc
-        ) as version_rank
-    from candidates
-),
-
+{% endif -%}
 final as (
     select
         transaction_id,
@@ -136,8 +149,10 @@ final as (
             'transaction_id', 'member_id', 'account_id', 'transaction_date', 'is_posted', 'amount',
             'descriptor_id', 'reversal_of_transaction_id',
         ]) }} as row_checksum
-    from ranked
-    where version_rank = 1
+    from arrived
+    {% if is_incremental() -%}
+    where transaction_id not in (select standing.transaction_id from standing)
+    {%- endif %}
 )
 
 select * from final

@@ -1,0 +1,123 @@
+"""The two sides of the comparison, on the same raw tables: dbt build, and a script by hand."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.build.processes import Run, run
+from benchmarks.build.raw import PROJECT, SETTINGS, Institution
+from tellerline.errors import RunStoppedError
+
+FINAL_TABLES = (
+    "klis.fct_member_klis",
+    "klis.dim_member_profile",
+    *sorted(
+        f"segments.{path.stem}" for path in (PROJECT / "models" / "segments").rglob("seg_*.sql")
+    ),
+)
+RULES_STEP = "kli_rules__evaluated"
+REPEATS = 3
+
+
+def run_by_hand(institution: Institution, out: Path) -> Run:
+    """Make the final tables by the script, in a process of its own."""
+    return run(
+        [sys.executable, "-m", "benchmarks.build.by_hand", str(institution.warehouse), str(out)],
+        {"PYTHONPATH": str(PROJECT)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A TELLERLINE_HOME in which dbt builds.
+
+    Args:
+        folder: Where it is.
+    """
+
+    folder: Path
+
+    @classmethod
+    def of(cls, institution: Institution, folder: Path) -> Home:
+        """Make a home that has the raw tables and nothing built."""
+        folder.mkdir()
+        for source in (institution.warehouse, institution.vault):
+            shutil.copyfile(source, folder / source.name)
+        return cls(folder)
+
+    @property
+    def warehouse(self) -> Path:
+        """The file of the warehouse."""
+        return self.folder / "warehouse.duckdb"
+
+    def build(self) -> Run:
+        """Run the dbt build of every night: models, seeds, snapshots and data tests."""
+        return run(
+            [
+                str(Path(sys.executable).parent / "dbt"), "build",
+                "--exclude-resource-type", "unit_test", "--quiet",
+                "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
+                "--log-level-file", "none",
+            ],
+            {
+                "TELLERLINE_HOME": str(self.folder),
+                "DBT_ENGINE_TARGET_PATH": str(self.folder / "target"),
+            },
+        )  # fmt: skip
+
+    def seconds_of_rules(self, *, doubled: bool) -> tuple[float, int]:
+        """Return how long the model of rule lines takes at best, and how many lines there are.
+
+        Args:
+            doubled: Whether every line stands in the seed once more, under another id.
+        """
+        compiled = next((self.folder / "target" / "compiled").rglob(f"{RULES_STEP}.sql"))
+        query = compiled.read_text(encoding="utf-8")
+        with duckdb.connect() as connection:
+            connection.execute(SETTINGS)
+            connection.execute(f"set temp_directory = '{self.folder / 'tmp'}'")
+            connection.execute(f"attach '{self.warehouse}' as warehouse (read_only)")
+            connection.execute("create table lines as select * from warehouse.seeds.kli_rules")
+            if doubled:
+                connection.execute(
+                    "insert into lines select * replace (kli_id || '_again' as kli_id) from lines"
+                )
+            [(count,)] = connection.execute("select count(*) from lines").fetchall()
+            query = query.replace('"warehouse"."seeds"."kli_rules"', "lines")
+            taken = []
+            for _ in range(REPEATS):
+                started = time.monotonic()
+                connection.execute(f"create or replace table step as {query}")
+                taken.append(time.monotonic() - started)
+        return min(taken), count
+
+
+def check_equal(home: Home, by_hand: Path) -> None:
+    """Compare the final tables of both sides, row by row.
+
+    Raises:
+        RunStoppedError: A row is on one side and not on the other.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(SETTINGS)
+        connection.execute(f"set temp_directory = '{home.folder / 'tmp'}'")
+        connection.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
+        connection.execute(f"attach '{by_hand}' as by_hand (read_only)")
+        for name in FINAL_TABLES:
+            built, made = f"warehouse.{name}", f"by_hand.{name.split('.')[1]}"
+            columns = ", ".join(
+                row[0] for row in connection.execute(f"describe {built}").fetchall()
+            )
+            for left, right in ((built, made), (made, built)):
+                [(count,)] = connection.execute(
+                    f"select count(*) from (select {columns} from {left} "
+                    f"except all select {columns} from {right})"
+                ).fetchall()
+                if count:
+                    raise RunStoppedError(left, f"has {count} rows that {right} has not.")
