@@ -17,6 +17,7 @@ DAYS = 150
 TOGETHER = {
     "tests/dbt/": "the built institution",
     "tests/activation/segments/test_diff.py": "the built institution",
+    "tests/benchmarks/test_build.py": "the built institution",
     "tests/activation/lineage/test_project.py": "the compiled project",
     "tests/demo/": "the demo",
     "tests/orchestration/": "the graph",

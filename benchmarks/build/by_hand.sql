@@ -1599,9 +1599,15 @@ select
 from homes;
 
 create table kli_behaviour__life_events as
-with member_categories as (
-    select * from fct_member_categories
-    where direction = 'debit'
+with payments as (
+    select
+        fct_member_categories.*,
+        categories.parent_category_id,
+        categories.competitor_product
+    from fct_member_categories
+    inner join merchant_categories as categories
+        on fct_member_categories.category_id = categories.category_id
+    where fct_member_categories.direction = 'debit'
 ),
 
 wages as (
@@ -1634,7 +1640,7 @@ new_jobs as (
         wages.typical_amount as evidence_amount,
         wages.first_date as first_seen,
         wages.last_date as last_seen,
-        0.85 as confidence,
+        0.95 as confidence,
         'Wages from another employer since ' || cast(wages.first_date as string)
         || ', from the former one until ' || cast(former_wages.last_date as string) as rationale
     from wages
@@ -1644,11 +1650,21 @@ new_jobs as (
         and wages.first_date > getvariable('as_of_date') - 90
 ),
 
--- The account is still in use, so that the wages did not merely move to another bank.
-used as (
+-- Purchases go on, so that the wages did not move to another bank with all the rest: bills may go on
+-- by themselves.
+shoppers as (
+    select
+        member_id,
+        sum(count_30_days) as purchase_count
+    from payments
+    where parent_category_id in ('food', 'dining', 'shopping', 'vehicle')
+    group by member_id
+),
+
+pensioners as (
     select distinct member_id
-    from member_categories
-    where count_30_days > 0
+    from fct_member_categories
+    where direction = 'credit' and category_id = 'retirement_income'
 ),
 
 job_losses as (
@@ -1659,35 +1675,44 @@ job_losses as (
         wages.typical_amount as evidence_amount,
         wages.first_date as first_seen,
         wages.last_date as last_seen,
-        0.60 as confidence,
+        0.80 as confidence,
         cast(wages.payment_count as string) || ' regular wage payments until '
-        || cast(wages.last_date as string) || ', none since' as rationale
+        || cast(wages.last_date as string) || ', none from anyone since, and '
+        || cast(shoppers.purchase_count as string) || ' purchases within 30 days' as rationale
     from wages
-    inner join used on wages.member_id = used.member_id
+    inner join fct_member_activity as activity on wages.member_id = activity.member_id
+    inner join shoppers on wages.member_id = shoppers.member_id
+    left join pensioners on wages.member_id = pensioners.member_id
     where
         wages.wage_rank = 1
         and wages.cadence <> 'irregular'
-        and wages.last_date <= (getvariable('as_of_date') - cast(30 + wages.gap_days as integer))
+        and wages.last_date <= (getvariable('as_of_date') - cast(20 + wages.gap_days as integer))
         and wages.last_date > getvariable('as_of_date') - 150
+        -- A first payment from another employer is not yet a flow.
+        and activity.last_payroll_date <= wages.last_date
+        and shoppers.purchase_count >= 3
+        and pensioners.member_id is null
 ),
 
--- When each kind of loan is first seen, and vehicles that are bought without one.
+-- When each kind of loan is first seen, and vehicles that are bought whether or not on a loan.
 loan_starts as (
     select
         member_id,
         competitor_product as product_type,
+        competitor_product as purchase_kind,
         min(first_date) as first_seen,
         max(last_date) as last_seen,
-        sum(payment_count) as payment_count,
-        sum(typical_amount) as payment_amount,
+        sum(count_180_days) as payment_count,
+        sum(amount_180_days) as payment_amount,
         'Paid elsewhere' as place
-    from fct_recurring_flows
-    where direction = 'debit' and competitor_product in ('mortgage', 'auto_loan')
+    from payments
+    where competitor_product in ('mortgage', 'auto_loan')
     group by member_id, competitor_product
     union all
     select
         accounts.member_id,
         accounts.product_type,
+        accounts.product_type as purchase_kind,
         min(accounts.opened_date) as first_seen,
         max(accounts.snapshot_date) as last_seen,
         count(*) as payment_count,
@@ -1697,58 +1722,89 @@ loan_starts as (
     where accounts.product_type in ('mortgage', 'auto_loan')
     group by accounts.member_id, accounts.product_type
     union all
+    -- What is less is service.
     select
         member_id,
         'auto_loan' as product_type,
+        'dealer' as purchase_kind,
         first_date as first_seen,
         last_date as last_seen,
         count_180_days as payment_count,
         amount_180_days as payment_amount,
         'Paid a dealer' as place
-    from member_categories
-    where category_id = 'car_dealers'
+    from payments
+    where category_id = 'car_dealers' and amount_180_days >= 500
 ),
 
--- Nothing is new about what was there when the member's payments began.
+-- Nothing is new about what was there when the member's payments began. Bills that are brought along
+-- show within two months.
 histories as (
     select
         member_id,
         min(first_date) as start_date
-    from member_categories
+    from payments
+    group by member_id
+),
+
+rents as (
+    select
+        member_id,
+        max(last_date) as last_date
+    from payments
+    where category_id = 'rent'
     group by member_id
 ),
 
 loans as (
     select
         *,
-        row_number() over (partition by member_id, product_type order by first_seen asc, place asc)
+        row_number() over (partition by member_id, purchase_kind order by first_seen asc, place asc)
             as loan_rank
     from loan_starts
 ),
 
-purchases as (
+started as (
     select
-        loans.member_id,
-        case loans.product_type
-            when 'mortgage' then 'behaviour__home_purchase'
-            else 'behaviour__vehicle_purchase'
-        end as kli_id,
-        loans.payment_count as evidence_count,
-        loans.payment_amount as evidence_amount,
-        loans.first_seen,
-        loans.last_seen,
-        0.75 as confidence,
-        loans.place
-        || case loans.product_type when 'mortgage' then ': mortgage since ' else ': vehicle since ' end
-        || cast(loans.first_seen as string) as rationale
+        loans.*,
+        rents.last_date as rent_date,
+        row_number() over (
+            partition by loans.member_id, loans.product_type order by loans.first_seen asc, loans.place asc
+        ) as start_rank
     from loans
     inner join histories on loans.member_id = histories.member_id
+    left join rents on loans.member_id = rents.member_id
     where
         loans.loan_rank = 1
         and loans.first_seen > getvariable('as_of_date') - 120
-        and histories.start_date <= (loans.first_seen - cast(45 as integer))
+        and histories.start_date <= loans.first_seen - 62
 ),
 
+-- Rent that ends about when a mortgage begins makes the purchase of a home all but certain.
+purchases as (
+    select
+        member_id,
+        case product_type
+            when 'mortgage' then 'behaviour__home_purchase'
+            else 'behaviour__vehicle_purchase'
+        end as kli_id,
+        payment_count as evidence_count,
+        payment_amount as evidence_amount,
+        first_seen,
+        last_seen,
+        0.90 as confidence,
+        place
+        || case product_type when 'mortgage' then ': mortgage since ' else ': vehicle since ' end
+        || cast(first_seen as string)
+        || case
+            when product_type = 'mortgage' and rent_date <= first_seen + 31
+                then ', rent until ' || cast(rent_date as string)
+            else ''
+        end as rationale
+    from started
+    where start_rank = 1
+),
+
+-- More than usual: storage that is rented by the month is no move.
 movers as (
     select
         member_id,
@@ -1757,14 +1813,14 @@ movers as (
         amount_60_days as evidence_amount,
         first_date_60_days as first_seen,
         last_date as last_seen,
-        0.65 as confidence,
+        0.90 as confidence,
         cast(count_60_days as string) || ' purchases for moving and storage within 60 days, '
-        || cast(count_180_days - count_60_days as string) || ' before' as rationale
-    from member_categories
+        || cast(count_180_days - count_60_days as string) || ' in the 120 days before' as rationale
+    from payments
     where
         category_id = 'moving'
-        and count_60_days >= 3
-        and count_180_days - count_60_days <= 1
+        and count_60_days >= 2
+        and 2 * count_60_days >= 3 * (count_180_days - count_60_days)
 ),
 
 students as (
@@ -1775,12 +1831,12 @@ students as (
         amount_180_days as evidence_amount,
         first_date as first_seen,
         last_date as last_seen,
-        0.60 as confidence,
+        0.55 as confidence,
         cast(count_180_days as string) || ' payments for education within 180 days' as rationale
-    from member_categories
+    from payments
     where
         category_id = 'education'
-        and count_180_days >= 3
+        and count_180_days >= 6
         and amount_180_days >= 300
 ),
 
@@ -1817,7 +1873,7 @@ member_categories as (
     where direction = 'debit'
 ),
 
--- A burst: many purchases within 60 days where there was hardly one in the four months before.
+-- A burst: many purchases within 60 days, and far more than in the four months before.
 bursts as (
     select
         member_id,
@@ -1829,12 +1885,17 @@ bursts as (
         sum(amount_60_days) as amount_60_days,
         sum(count_180_days) - sum(count_60_days) as count_before,
         min(first_date_60_days) as first_seen,
-        max(last_date) as last_seen
+        max(last_date) as last_seen,
+        -- Presents for the children of others are fewer, and parents buy for their children always.
+        case category_id when 'jewelry' then 3 else 5 end as least_count,
+        case category_id when 'jewelry' then 4 else 3 end as least_ratio
     from member_categories
     where category_id in ('jewelry', 'baby_and_kids', 'childcare')
     group by
         member_id,
-        case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end
+        case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end,
+        case category_id when 'jewelry' then 3 else 5 end,
+        case category_id when 'jewelry' then 4 else 3 end
 ),
 
 purchases as (
@@ -1845,14 +1906,13 @@ purchases as (
         amount_60_days as evidence_amount,
         first_seen,
         last_seen,
-        0.60 as confidence,
+        case when count_60_days > least_count then 0.75 else 0.30 end as confidence,
         cast(count_60_days as string) || ' such purchases within 60 days, '
         || cast(count_before as string) || ' in the 120 days before' as rationale
     from bursts
     where
-        -- Presents for the children of others are fewer.
-        count_60_days >= case kli_id when 'client__new_child' then 4 else 3 end
-        and count_before <= 1
+        count_60_days >= least_count
+        and 2 * count_60_days >= least_ratio * count_before
 ),
 
 wages as (
@@ -1885,7 +1945,7 @@ retirements as (
         pensions.typical_amount as evidence_amount,
         pensions.first_date as first_seen,
         pensions.last_date as last_seen,
-        0.75 as confidence,
+        0.50 as confidence,
         'Pension since ' || cast(pensions.first_date as string) || ', wages until '
         || cast(wages.last_date as string) as rationale
     from pensions
