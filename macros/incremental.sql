@@ -39,8 +39,10 @@ and {{ day }} not in (select held.{{ day }} from {{ this }} as held)
 {%- if is_incremental() -%}
 missing_loads as (
     select feed.load_id
-    from (select distinct rows_there.load_id from {{ feed }} as rows_there) as feed
-    where feed.load_id not in (select distinct seen.load_id from {{ this }} as seen)
+    from (select distinct arrived.load_id from {{ feed }} as arrived) as feed
+    left join (select distinct held.load_id from {{ this }} as held) as seen
+        on feed.load_id = seen.load_id
+    where seen.load_id is null
 ),
 
 {% endif -%}

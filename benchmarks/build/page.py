@@ -29,7 +29,8 @@ tables of both are equal, row by row.
 
 Measured with {members:,} members, {rows_count:,} rows of {transactions_count:,} transactions
 ({distinct:,} distinct texts) and {events:,} digital events of {days} days, on {cores} cores
-({machine}), DuckDB {duckdb}.
+({machine}) with a load of {load:.1f} over the last 15 minutes, DuckDB {duckdb}. Where the load is
+above the number of cores, other work took its share, and times are longer than on an idle machine.
 
 ## What is compared
 
@@ -87,6 +88,6 @@ def write_page(institution: Institution, figures: Sequence[Figure]) -> None:
         rows_count=rows_count, transactions_count=transactions_count, distinct=distinct,
         events=events,
         days=DAYS, days_before=DAYS - 1, cores=os.cpu_count(), machine=platform.machine(),
-        duckdb=duckdb.__version__,
+        duckdb=duckdb.__version__, load=os.getloadavg()[2],
     )  # fmt: skip
     PAGE.write_text(text, encoding="utf-8")
