@@ -1,25 +1,24 @@
-"""Late files, corrected files and past days: what stands in the warehouse equals a full rebuild."""
+"""Late files, corrected files and past days: what stands in the warehouse equals a full rebuild.
+
+Which files arrive late, in which order and what is corrected is drawn at random. A failure names
+its seed: `TELLERLINE_SEED=7 pytest tests/dbt/test_point_in_time.py` draws the same again.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from tests.dbt.arrivals import PAST, Drawn, Raw
 from tests.dbt.sessions import ROOT, DbtSession
 
-PAST = date(2026, 5, 20)
-# Every sixth file of these feeds arrives late.
-LATE = "substr(md5(load_id), 1, 1) in ('0', '5', 'a')"
-FEEDS = (
-    "account_snapshot",
-    "consent_changes",
-    "digital_events",
-    "onboarding_events",
-    "transactions",
-)
+SEED = int(os.environ.get("TELLERLINE_SEED", "1"))
+State = dict[str, list[tuple[Any, ...]]]
 WAREHOUSE = [
     "--select",
     *(f"path:models/{layer}" for layer in ("staging", "core", "klis", "segments")),
@@ -42,75 +41,15 @@ RELATIONS = (
     "measurement.msr_segment_memberships",
     "measurement.msr_kli_memberships",
 )
-# Version 3 of posted payments: one on another day, one of another amount, one by another merchant.
-CORRECTIONS = """
-    insert into raw.transactions
-    select * exclude (number) replace (
-        3 as version,
-        if(number = 1, posted_date - 40, posted_date) as posted_date,
-        if(number = 2, amount + 1, amount) as amount,
-        if(number = 3, 'SBUX 0001', descriptor) as descriptor,
-        date '2026-06-29' as business_date,
-        'transactions-corrected' as load_id
-    )
-    from (
-        select *, row_number() over (order by transaction_id) as number
-        from raw.transactions
-        where status = 'posted' and channel = 'card_present' and posted_date > date '2026-06-15'
-    )
-    where number <= 3
-"""
+# What is kept by the day, and the day: the days that a file does not touch stay as they are.
+KEPT_BY_DAY = {
+    "staging.stg_alkami__account_snapshots": "business_date",
+    "core.fct_member_spend_days": "transaction_date",
+    "core.fct_digital_daily": "activity_date",
+}
 
 
-# Balances of a month's end, corrected after the fact.
-CORRECTED_SNAPSHOT = """
-    insert into raw.account_snapshot
-    select * replace (
-        current_balance + 1 as current_balance,
-        'account_snapshot-corrected' as load_id,
-        loaded_at + interval 1 day as loaded_at
-    )
-    from raw.account_snapshot
-    where business_date = date '2026-05-31' and line_number <= 3
-"""
-
-
-class Raw:
-    """Moves the raw rows of the built institution to a home of its own, file by file."""
-
-    def __init__(self, built: DbtSession, home: DbtSession) -> None:
-        self.built, self.home = built, home
-
-    def receive(self, condition: str) -> None:
-        """Let the files arrive whose load meets a condition and has not arrived."""
-        with self.home.connect(read_only=False) as connection:
-            connection.execute(
-                f"attach '{self.built.home / 'warehouse.duckdb'}' as built (read_only)"
-            )
-            connection.execute(
-                "create or replace temp table arriving as select * from built.raw.loads "
-                f"where {condition} and load_id not in (select load_id from raw.loads)"
-            )
-            for feed in FEEDS:
-                connection.execute(
-                    f"insert into raw.{feed} by name select * from built.raw.{feed} "
-                    "where load_id in (select load_id from arriving)"
-                )
-            connection.execute("insert into raw.loads by name select * from arriving")
-
-    def correct(self) -> None:
-        """Let two files of corrections arrive."""
-        with self.home.connect(read_only=False) as connection:
-            connection.execute(CORRECTIONS)
-            connection.execute(CORRECTED_SNAPSHOT)
-            connection.execute("""
-                insert into raw.loads (load_id, feed, business_date, state) values
-                ('transactions-corrected', 'transactions', date '2026-06-29', 'loaded'),
-                ('account_snapshot-corrected', 'account_snapshot', date '2026-05-31', 'loaded')
-            """)
-
-
-def dump(session: DbtSession) -> dict[str, list[tuple[Any, ...]]]:
+def dump(session: DbtSession) -> State:
     with session.connect() as connection:
         return {name: sorted_rows(connection, name) for name in RELATIONS}
 
@@ -119,48 +58,98 @@ def sorted_rows(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[
     return connection.execute(f"select * from {name} order by all").fetchall()
 
 
-def differences(
-    left: dict[str, list[tuple[Any, ...]]], right: dict[str, list[tuple[Any, ...]]]
-) -> dict[str, tuple[int, int]]:
+def differences(left: State, right: State) -> dict[str, tuple[int, int]]:
     return {
         name: (len(left[name]), len(right[name])) for name in RELATIONS if left[name] != right[name]
     }
 
 
-@pytest.fixture(scope="module")
-def story(
-    built: DbtSession, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, list[tuple[Any, ...]]]]:
-    """The states of one home as files arrive in and out of order."""
-    home = DbtSession(tmp_path_factory.mktemp("point_in_time"), built.parsed)
-    if home.parsed is None:
-        home.parse()
-    raw = Raw(built, home)
-    states = {}
-    # Nothing ingested builds, and a table of an older contract gains its columns.
-    with home.connect(read_only=False) as connection:
-        connection.execute("create schema raw; create table raw.digital_events (event_id varchar)")
-    home.invoke("build", "--exclude-resource-type", "unit_test")
-    states["empty"] = dump(home)
-    raw.receive(f"business_date <= date '{PAST}'")
-    home.invoke("run", *WAREHOUSE)
-    states["past"] = dump(home)
-    raw.receive(f"not {LATE}")
-    home.invoke("run", *WAREHOUSE)
-    raw.receive("true")
-    raw.correct()
-    home.invoke("run", *WAREHOUSE)
-    states["incremental"] = dump(home)
-    home.invoke("run", "--full-refresh", *WAREHOUSE)
-    states["rebuilt"] = dump(home)
-    asked = DbtSession(home.home)
-    asked.invoke("run", "--vars", f"{{as_of_date: {PAST}}}", *WAREHOUSE)
-    states["past again"] = dump(home)
-    states["sql of the past"] = compiled(asked)
-    home.invoke("run", *WAREHOUSE)
-    states["on from the past"] = dump(home)
-    states["sql"] = compiled(home)
-    return states
+def rows_by_day(session: DbtSession) -> dict[tuple[str, date], tuple[list[Any], list[Any]]]:
+    """Return of each day what it holds, and where the database holds it."""
+    found: dict[tuple[str, date], tuple[list[Any], list[Any]]] = {}
+    with session.connect() as connection:
+        for table, column in KEPT_BY_DAY.items():
+            for day, place, *row in connection.execute(
+                f"select {column}, rowid, * from {table} order by all"
+            ).fetchall():
+                contents, places = found.setdefault((table, day), ([], []))
+                contents.append(tuple(row))
+                places.append(place)
+    for contents, _ in found.values():
+        contents.sort(key=repr)
+    return found
+
+
+class Story:
+    """One home as files arrive in and out of order, a past day is asked for, and all is rebuilt."""
+
+    def __init__(self, built: DbtSession, folder: Path, seed: int) -> None:
+        print(f"drawn with TELLERLINE_SEED={seed}")
+        self.home = DbtSession(folder, built.parsed)
+        if self.home.parsed is None:
+            self.home.parse()
+        self.raw = Raw(built, self.home)
+        self.seed = seed
+        self.states: dict[str, State] = {}
+        self.sql: dict[str, dict[str, Any]] = {}
+        # Days of each table that stayed, that changed, and that were made again for nothing.
+        self.stayed: set[tuple[str, date]] = set()
+        self.changed: set[tuple[str, date]] = set()
+        self.made_again: set[tuple[str, date]] = set()
+
+    def begin(self) -> None:
+        """Build nothing ingested; a table of an older contract gains its columns."""
+        with self.home.connect(read_only=False) as connection:
+            connection.execute(
+                "create schema raw; create table raw.digital_events (event_id varchar)"
+            )
+        self.home.invoke("build", "--exclude-resource-type", "unit_test")
+        self.states["empty"] = dump(self.home)
+
+    def tell(self, *, early: int, later: int) -> None:
+        """Let everything arrive in waves, asking for the past day before the last one."""
+        drawn = Drawn(self.seed, self.raw.loads(), early=early, later=later)
+        for wave in range(early + later):
+            if wave == early:
+                self.states["past"] = dump(self.home)
+            if wave == early + later - 1:
+                self.ask_for_the_past()
+            self.raw.receive(drawn, wave)
+            before = rows_by_day(self.home) if wave >= early else {}
+            self.home.invoke("run", *WAREHOUSE)
+            self.compare_days(before)
+        self.states["incremental"] = dump(self.home)
+        self.sql["now"] = compiled(self.home)
+        self.home.invoke("run", "--full-refresh", *WAREHOUSE)
+        self.states["rebuilt"] = dump(self.home)
+
+    def ask_for_the_past(self) -> None:
+        """Rebuild the past day in the midst of everything."""
+        asked = DbtSession(self.home.home)
+        asked.invoke("run", "--vars", f"{{as_of_date: {PAST}}}", *WAREHOUSE)
+        self.states["past again"] = dump(self.home)
+        self.sql["past"] = compiled(asked)
+
+    def compare_days(self, before: dict[tuple[str, date], tuple[list[Any], list[Any]]]) -> None:
+        """Note which days a wave left alone."""
+        after = rows_by_day(self.home) if before else {}
+        for key, (contents, places) in before.items():
+            if after.get(key, ([], []))[0] != contents:
+                self.changed.add(key)
+            elif after[key][1] != places:
+                self.made_again.add(key)
+            else:
+                self.stayed.add(key)
+
+    def check(self) -> None:
+        """Check what holds whatever was drawn."""
+        told = f"drawn with TELLERLINE_SEED={self.seed}"
+        states = self.states
+        assert differences(states["incremental"], states["rebuilt"]) == {}, told
+        assert differences(states["past"], states["past again"]) == {}, told
+        assert not self.made_again, told
+        for table in KEPT_BY_DAY:
+            assert [day for name, day in self.stayed if name == table], told
 
 
 def compiled(session: DbtSession) -> dict[str, Any]:
@@ -171,26 +160,49 @@ def compiled(session: DbtSession) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="module")
+def story(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    story = Story(built, tmp_path_factory.mktemp("point_in_time"), SEED)
+    story.begin()
+    story.tell(early=1, later=2)
+    return story
+
+
 def test_nothing_ingested_is_an_empty_warehouse(story):
-    assert {name: len(rows) for name, rows in story["empty"].items()} == dict.fromkeys(RELATIONS, 0)
+    rows = {name: len(rows) for name, rows in story.states["empty"].items()}
+    assert rows == dict.fromkeys(RELATIONS, 0)
 
 
 def test_late_and_corrected_files_give_what_a_full_rebuild_gives(story):
-    assert differences(story["incremental"], story["rebuilt"]) == {}
-    assert len(story["rebuilt"]["core.fct_member_spend_days"]) > 1000
-    assert story["rebuilt"] != story["past"]
+    states = story.states
+    assert differences(states["incremental"], states["rebuilt"]) == {}, story.seed
+    assert len(states["rebuilt"]["core.fct_member_spend_days"]) > 1000
+    assert states["rebuilt"] != states["past"]
+
+
+def test_late_and_corrected_files_touch_only_their_days(story):
+    assert story.made_again == set(), story.seed
+    tables = {table for table, _ in story.changed}
+    assert "core.fct_member_spend_days" in tables
+    assert {table for table, _ in story.stayed} == set(KEPT_BY_DAY)
 
 
 def test_a_past_day_is_rebuilt_to_the_same_rows(story):
-    assert differences(story["past"], story["past again"]) == {}
-
-
-def test_the_next_build_goes_on_from_a_rebuilt_past(story):
-    assert differences(story["on from the past"], story["rebuilt"]) == {}
+    assert differences(story.states["past"], story.states["past again"]) == {}, story.seed
 
 
 def test_only_the_clock_is_compiled_with_the_day(story):
-    now, then = story["sql"], story["sql of the past"]
+    now, then = story.sql["now"], story.sql["past"]
     shared = {name for name in now if now[name] and then.get(name)}
     assert len(shared) > 20
     assert {name for name in shared if now[name] != then[name]} == {"as_of"}
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(SEED + 1, SEED + 6))
+def test_whatever_arrives_late_gives_what_a_full_rebuild_gives(built, tmp_path, seed):
+    story = Story(built, tmp_path, seed)
+    story.begin()
+    story.tell(early=2, later=4)
+    story.check()
