@@ -1,5 +1,5 @@
 -- The daily rollup holds what the transactions hold, to the cent and to the day.
-{{ config(group='warehouse', meta={'words': "'the rollup differs on ' || cast(transaction_date as string)"}) }}
+{{ config(group='warehouse', meta={'words': "'rollup differs on ' || cast(transaction_date as string)"}) }}
 
 with
 
