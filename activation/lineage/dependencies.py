@@ -63,6 +63,7 @@ class Dependencies:
         self.library = library
         self._slicer = Slicer(library, self._has_rows)
         self._steps: dict[Place, tuple[Step, ...]] = {}
+        self._uses: dict[tuple[str, Demand], str] = {}
 
     @cached_property
     def indicator_tags(self) -> Mapping[str, tuple[str, ...]]:
@@ -106,8 +107,9 @@ class Dependencies:
         used: dict[str, set[str]] = {}
         for (unique_id, demand), found in upstream.slices.items():
             relation = self.library.relation(unique_id)
-            use = json.dumps(_use(relation, demand, found))
-            used.setdefault(relation.name, set()).add(use)
+            if (unique_id, demand) not in self._uses:
+                self._uses[unique_id, demand] = json.dumps(_use(relation, demand, found))
+            used.setdefault(relation.name, set()).add(self._uses[unique_id, demand])
         return {
             name: sha256_hex("\n".join(sorted(uses)).encode())
             for name, uses in sorted(used.items())
@@ -116,7 +118,7 @@ class Dependencies:
     def _has_rows(self, unique_id: str, demand: Demand) -> bool:
         relation = self.library.relation(unique_id)
         if relation.seed is not None:
-            return bool(relation.seed.contents((), demand.limits)[1:])
+            return relation.seed.has_rows(demand.limits)
         return relation.kind not in _QUERIES or self.slice(unique_id, demand).digest is not None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,22 +51,24 @@ class Seed:
         values = frozenset(value for value in found if value is not None)
         return values if len(values) <= MAX_KNOWN_VALUES else None
 
+    def has_rows(self, limits: Limits) -> bool:
+        """Say whether any row is within `limits`."""
+        return next(self._within(limits), None) is not None
+
     def is_unique(self, columns: frozenset[str]) -> bool:
         """Say whether no two rows agree on `columns`."""
         places = [self.columns.index(name) for name in sorted(columns)]
         return len({tuple(row[place] for place in places) for row in self.rows}) == len(self.rows)
 
-    def _within(self, limits: Limits) -> list[tuple[str, ...]]:
+    def _within(self, limits: Limits) -> Iterator[tuple[str, ...]]:
         checks = [
             (self.columns.index(column), column, values)
             for column, values in limits
             if all(isinstance(value, self._literal_type(column)) for value in values)
         ]
-        return [
-            row
-            for row in self.rows
-            if all(self._value(column, row[place]) in values for place, column, values in checks)
-        ]
+        for row in self.rows:
+            if all(self._value(column, row[place]) in values for place, column, values in checks):
+                yield row
 
     def _literal_type(self, column: str) -> type | tuple[()]:
         """Return the type of the literals that can be compared with `column` without a cast."""

@@ -27,6 +27,7 @@ from tellerline.errors import RunStoppedError, UsageError
 from tellerline.settings import HOME_VARIABLE, Settings
 
 WORKING_TREE = "the working tree"
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 # All that a segment can read, and all that it can send along.
 UPSTREAM = ("+path:models/segments", "+path:models/activation")
 QUIETLY = ("--quiet", "--no-use-colors", "--log-level-file", "none")
@@ -105,7 +106,7 @@ class Workbench:
         # In full and beside no data: what an increment adds depends on what is there already, and
         # both sides can compile at once, because each has a database of its own.
         home = target.parent
-        options = ("--full-refresh", "--select", *UPSTREAM)
+        options = ("--full-refresh", *WITHOUT_TESTS, "--select", *UPSTREAM)
         self._dbt(label, folder, home, target, "compile", *options)
         data = (target / "manifest.json").read_bytes()
         manifest = parse_json(data, f"the manifest of {label}")

@@ -17,6 +17,10 @@ from tellerline.canonical import sha256_hex
 from tests.dbt.sessions import ROOT, DbtSession
 
 
+# What lineage reads of a test is in the manifest without being compiled.
+COMPILE = ("compile", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
 @dataclass
 class Compiled:
     """The manifests of two compilations, and what lineage says of the first.
@@ -81,12 +85,12 @@ class Compiled:
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     session = DbtSession(tmp_path_factory.mktemp("compiled"))
     session.parse()
-    session.invoke("compile")
+    session.invoke(*COMPILE)
     first = session.manifest
     with session.connect(read_only=False) as connection:
         for node in first["nodes"].values():
             if node["config"].get("materialized") == "incremental":
                 connection.execute(f"create schema if not exists {node['schema']}")
                 connection.execute(f"create table {node['schema']}.{node['alias']} (one integer)")
-    session.invoke("compile")
+    session.invoke(*COMPILE)
     return Compiled(first, session.manifest, describe_segments(first, ROOT))
