@@ -27,7 +27,7 @@ from tellerline.errors import RunStoppedError, UsageError
 from tellerline.settings import HOME_VARIABLE, Settings
 
 WORKING_TREE = "the working tree"
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+WITHOUT_TESTS = ("--exclude", "resource_type:test", "resource_type:unit_test")
 # All that a segment can read, and all that it can send along.
 UPSTREAM = ("+path:models/segments", "+path:models/activation")
 QUIETLY = ("--quiet", "--no-use-colors", "--log-level-file", "none")

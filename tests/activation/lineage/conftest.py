@@ -16,9 +16,8 @@ from activation.lineage.dictionary import ColumnFacts, describe_columns
 from tellerline.canonical import sha256_hex
 from tests.dbt.sessions import ROOT, DbtSession
 
-
 # What lineage reads of a test is in the manifest without being compiled.
-COMPILE = ("compile", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+COMPILE = ("compile", "--exclude", "resource_type:test", "resource_type:unit_test")
 
 
 @dataclass
