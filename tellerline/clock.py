@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -63,5 +64,7 @@ def new_id(clock: Clock) -> str:
 
     Source: github.com/ulid/spec. Identifiers of one millisecond sort at random.
     """
-    value = int(clock.now().timestamp() * 1000) << 80 | secrets.randbits(80)
+    # In whole numbers: a float of seconds loses the millisecond some centuries from now.
+    milliseconds = (clock.now() - _EPOCH) // timedelta(milliseconds=1)
+    value = milliseconds << 80 | secrets.randbits(80)
     return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tellerline.clock import FixedClock, SystemClock, new_id, parse_timestamp, timestamp
@@ -47,6 +47,7 @@ def test_clocks_are_aware_and_in_utc() -> None:
 
 
 @given(MOMENTS, st.integers(1, 10**9))
+@example(datetime(2528, 1, 1, 0, 0, 0, 9997, tzinfo=UTC), 1)
 def test_identifiers_sort_by_the_millisecond_they_were_made_in(moment: datetime, step: int) -> None:
     later = min(moment + timedelta(milliseconds=step), datetime(9999, 12, 31, tzinfo=UTC))
     first, second = new_id(FixedClock(moment)), new_id(FixedClock(later))
