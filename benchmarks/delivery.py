@@ -32,8 +32,7 @@ from tests.activation.installation import (
 
 MEMBERS = 100_000
 BATCH = 100
-# Of a loop that reads the audience and posts it, and keeps no proof of anything.
-GOAL_RATIO = 0.25
+GOAL_RATIO = 1.0
 
 
 def measure(members: int) -> Iterator[Figure]:
@@ -51,7 +50,7 @@ def measure(members: int) -> Iterator[Figure]:
         "rows/s",
         members / bare,
         bare / ours,
-        f"at least {GOAL_RATIO:.2f} of the bare loop",
+        f"at least {GOAL_RATIO:.1f} of the bare loop",
         bare / ours >= GOAL_RATIO,
     )
 

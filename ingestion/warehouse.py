@@ -67,6 +67,7 @@ class Databases:
         try:
             yield
         except BaseException:
+            # An interrupt as well as a fault: no transaction is left open.
             with contextlib.suppress(RunStoppedError):
                 self.run("rollback")
             raise

@@ -89,6 +89,7 @@ class StageRun:
                         done, under_way = wait(under_way, TOGETHER_SECONDS)
                         self._settle([future.result() for future in done])
             except BaseException:
+                # An interrupt as well as a fault: the pool waits for its threads, and they stop.
                 self._shop.sender.stop()
                 raise
         if self._failure is not None:

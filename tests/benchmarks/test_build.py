@@ -41,8 +41,7 @@ def test_a_run_tells_its_time_and_the_most_memory_it_had():
     taken = run([sys.executable, "-c", f"import time; b'.' * {GIGABYTE // 4}; time.sleep(0.2)"])
     assert taken.seconds >= 0.2
     assert 0 < taken.processor_seconds < taken.seconds * 4
-    # The kernel counts what this process had when the command was started from it.
-    assert taken.peak_gigabytes >= 0.25
+    assert 0.25 <= taken.peak_gigabytes < 0.5
 
 
 def test_a_run_that_fails_stops_with_its_words():

@@ -18,7 +18,7 @@ from sandbox.destinations.process import SandboxProcess, running_sandbox
 from tests.activation.ledger.stranger import open_checkpoint, verify_log
 
 PROJECT = Path(__file__).parents[2]
-MEMBERS, DAYS = "900", "75"
+MEMBERS, DAYS = "900", "100"
 WRITES = ("/batch/upsert", "/memberships/add", "/memberships/remove", "/batch/write")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

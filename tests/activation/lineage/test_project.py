@@ -12,7 +12,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlglot import parse_one
 
 from activation.governance.register import read_register
 from activation.lineage import column_lineage, describe_segments
@@ -83,15 +82,10 @@ def test_a_later_build_has_the_same_fingerprints(compiled: Compiled) -> None:
     }
 
 
-def test_the_whole_project_takes_little_more_than_parsing_it(compiled: Compiled) -> None:
-    codes = [node.get("compiled_code") for node in compiled.first["nodes"].values()]
-    start = time.process_time()
-    for code in codes:
-        if code:
-            parse_one(code, dialect="duckdb")
-    parsed = time.process_time()
+def test_the_whole_project_takes_seconds(compiled: Compiled) -> None:
+    before = time.process_time()
     describe_segments(compiled.first, ROOT)
-    assert time.process_time() - parsed < 20 * (parsed - start)
+    assert time.process_time() - before < 5
 
 
 def test_a_new_rule_moves_nothing(compiled: Compiled, tmp_path: Path) -> None:
@@ -105,11 +99,9 @@ def test_a_threshold_moves_exactly_the_segments_of_its_rule(
     compiled: Compiled, tmp_path: Path
 ) -> None:
     rules = rules_with_segments(compiled)
-    assert len(rules) > 1
-    for rule, facts in zip(
-        rules, (("minimum_count", "minimum_amount", "window_days"), ("window_days",)), strict=False
-    ):
-        for fact in facts:
+    assert rules
+    for rule in rules[:2]:
+        for fact in ("minimum_count", "minimum_amount", "window_days"):
             line = ",".join(rule.values())
             changed = ",".join({**rule, fact: str(int(float(rule[fact])) + 1)}.values())
             folder = tmp_path / f"{rule['kli_id']}-{fact}"
@@ -247,19 +239,9 @@ def test_the_seeds_of_the_dictionary_are_what_the_project_says(compiled: Compile
         for field in feed.delivered
     ]
     register = read_register(ROOT / "governance", {})
-    check_files(ROOT, render_files(compiled.later, ROOT, feeds, register))
-
-
-def test_the_seeds_of_the_dictionary_do_not_depend_on_what_is_built(compiled: Compiled) -> None:
-    """What a first build says of each column is what the seeds have from a later one."""
-    rows = {
-        (row["relation_name"], row["column_name"], row["kli_id"]): (row["logic"], row["segments"])
-        for row in seed_rows("dictionary/column_facts")
-    }
-    assert rows == {
-        (fact.relation, fact.column, fact.kli_id): (fact.logic, "|".join(fact.segments))
-        for fact in compiled.facts
-    }
+    files = render_files(compiled.first, ROOT, feeds, register)
+    assert files == render_files(compiled.later, ROOT, feeds, register)
+    check_files(ROOT, files)
 
 
 def test_law_tags_refused_in_credit_are_those_of_the_pack_in_force() -> None:
