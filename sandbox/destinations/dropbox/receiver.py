@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,13 +128,16 @@ class Receiver:
             data = [name for name in names if not name.endswith((MANIFEST, ACK))]
             self._seen = {name: self._seen[name] for name in data if name in self._seen}
             for name in data:
-                self._notice_growth(name)
-            written = [
-                self._look_at(name.removesuffix(MANIFEST), self.folder / name)
-                for name in names
-                if name.endswith(MANIFEST)
-            ]
-            return [ack for ack in written if ack is not None]
+                with suppress(FileNotFoundError):
+                    self._notice_growth(name)
+            written: list[JsonObject] = []
+            for name in names:
+                # What somebody clears away between two looks is no drop, and no end of looking.
+                with suppress(FileNotFoundError):
+                    if name.endswith(MANIFEST):
+                        ack = self._look_at(name.removesuffix(MANIFEST), self.folder / name)
+                        written += [] if ack is None else [ack]
+            return written
 
     def _watch(self, interval: float) -> None:
         while not self._stopping.wait(interval):

@@ -81,6 +81,13 @@ def test_temporary_manifests_are_left_alone(sender: Sender) -> None:
     assert sender.sandbox.scan_drop() == []
 
 
+def test_what_is_cleared_away_while_it_is_looked_at_is_no_drop(sender: Sender) -> None:
+    # A name that leads nowhere is what a file looks like that went after the folder was listed.
+    for name in ("gone.csv", "gone.manifest.json"):
+        (sender.folder / name).symlink_to(sender.folder / "nowhere")
+    assert sender.send("one", FULL)["status"] == "accepted"
+
+
 def test_a_drop_is_acknowledged_once(sender: Sender) -> None:
     sender.send("one", FULL)
     assert sender.sandbox.scan_drop() == []
