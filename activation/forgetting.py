@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import duckdb
 import sqlalchemy as sa
 
 from activation.context import Context
@@ -20,6 +19,7 @@ from activation.delivery.tables import runs
 from activation.erased import note_erased
 from activation.ledger.erasure import erase_subject
 from tellerline.errors import TellerlineError
+from tellerline.scratch import scratch_database
 
 _TOOK_PART = """
 select count(*) from read_parquet($1) where member_id = $2 and operation <> 'excluded'
@@ -70,7 +70,7 @@ def _sent_to(context: Context, member_id: str) -> dict[str, str]:
     with context.state.reading() as connection:
         found = connection.execute(sa.select(runs).order_by(runs.c.run_id)).all()
     newest: dict[str, str] = {}
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         for run in found:
             path = plan_of_run(context, run.run_id).verified_rows()
             row = connection.execute(_TOOK_PART, [str(path), member_id]).fetchone()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import duckdb
 import sqlalchemy as sa
 
 from activation.acknowledged import Acknowledged, acknowledged_heads, read_acknowledged
@@ -13,6 +12,7 @@ from activation.context import Context
 from activation.delivery.opening import open_destination
 from activation.delivery.replay import plan_of_run
 from activation.destinations.declaration import Destination
+from tellerline.scratch import scratch_database
 
 NAMED_AT_MOST = 1_000
 NAMES = ("_members", "_records")
@@ -98,7 +98,7 @@ def _compare(
     pages = destination.record_ids()
     if pages is None:
         return None, None, (), ()
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         held.load(connection)
         connection.execute("create table listed (record_id varchar)")
         for page in pages:

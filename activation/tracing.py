@@ -20,6 +20,7 @@ from activation.plan.index import all_plans
 from activation.publication import Publication, open_current
 from tellerline.consent_journal import ConsentJournal
 from tellerline.errors import TellerlineError
+from tellerline.scratch import scratch_database
 
 _CONSENT = """
 select
@@ -56,7 +57,7 @@ def trace_member(
         segment_id: Only plans of this segment, or all.
         run_id: Only the plan of this run, or all.
     """
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         publication = open_current(context.settings.published)
         return {
             "consent": _consent(context, connection, member_id),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
-
 from activation.catalog import segment_pairs
 from activation.context import Context
 from activation.delivery.run import find_run
@@ -16,6 +14,7 @@ from activation.ledger.verify import verify_ledger
 from activation.plan.index import newest_plan
 from activation.publication import Publication, open_current
 from tellerline.canonical import parse_json
+from tellerline.scratch import scratch_database
 
 
 def deliveries(context: Context) -> list[DeliverySummary]:
@@ -53,7 +52,7 @@ def summarise_demo(context: Context) -> dict[str, Any]:
 
 
 def _feeds(publication: Publication) -> dict[str, dict[str, int]]:
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         rows = connection.execute(
             "select feed, sum(read_count), sum(loaded_count), sum(rejected_count), "
             "sum(duplicate_count) from read_parquet($1) group by feed order by feed",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-import duckdb
 import typer
 from rich.markup import escape
 
@@ -23,6 +22,7 @@ from activation.publication import open_current
 from activation.workplace import read_settings
 from ingestion.conformance import load_contracts
 from tellerline.errors import UsageError
+from tellerline.scratch import scratch_database
 from tellerline.settings import Settings
 
 # Where a name is looked up: the dataset, the columns that hold names, and what a table shows.
@@ -148,7 +148,7 @@ def changes(
 def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any]]:
     settings = read_settings()
     publication = open_current(settings.published)
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         publication.view(connection, dataset, dataset)
         found = connection.execute(f"select * from {dataset} {where} order by all", values)
         names = [column[0] for column in found.description]

@@ -6,8 +6,6 @@ the destination changed. The next plan starts from what the run left behind.
 
 from __future__ import annotations
 
-import duckdb
-
 from activation.context import Context
 from activation.delivery.batch_store import BatchStore
 from activation.delivery.finish import Finish, finish_run
@@ -18,6 +16,7 @@ from activation.delivery.summary import DeliverySummary
 from activation.plan.document import read_plan
 from activation.plan.question import ask
 from tellerline.errors import UsageError
+from tellerline.scratch import scratch_database
 
 
 def abandon_plan(context: Context, plan_id: str, reason: str) -> DeliverySummary:
@@ -42,7 +41,7 @@ def abandon_plan(context: Context, plan_id: str, reason: str) -> DeliverySummary
         store = BatchStore(context, run.run_id, lease)
         destination = open_destination(context, plan, run.run_id, run.started_at)
         try:
-            with duckdb.connect() as connection:
+            with scratch_database() as connection:
                 rows = open_rows(plan, publication, connection)
                 question.acknowledged.load(connection)
                 rows.withhold_all(store.read_withheld())

@@ -5,7 +5,6 @@ Fail closed: what is missing, stale or different from what was planned refuses, 
 
 from __future__ import annotations
 
-import duckdb
 import sqlalchemy as sa
 
 from activation.acknowledged import Acknowledged, read_acknowledged
@@ -20,6 +19,7 @@ from activation.policies.facts import ApprovalNeed
 from activation.policies.packs import packs_in_force
 from activation.publication import open_current, open_version
 from tellerline.errors import ConflictError, PolicyRefusedError, RunStoppedError
+from tellerline.scratch import scratch_database
 
 
 def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) -> Approval:
@@ -39,7 +39,7 @@ def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) ->
     _check_unchanged(context, plan, question)
     if not is_resumed:
         _check_current(context, plan)
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         path = str(plan.verified_rows()).replace("'", "''")
         connection.execute(f"create view plan as from read_parquet('{path}')")
         judgement = judge_question(context, question, connection, plan.counts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import duckdb
 import sqlalchemy as sa
 
 from activation.context import Context
@@ -18,6 +17,7 @@ from activation.delivery.tables import runs
 from activation.plan.document import Plan, read_plan
 from tellerline.canonical import sha256_hex
 from tellerline.errors import UsageError
+from tellerline.scratch import scratch_database
 
 RENDERED_AT_ONCE = 64
 
@@ -64,7 +64,7 @@ def replay_run(context: Context, run_id: str) -> Iterator[ReplayedBatch]:
     plan = plan_of_run(context, run_id)
     hashes = read_hashes(context, run_id)
     destination = open_destination(context, plan, run_id)
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         rows = open_rows(plan, publication_of(context, plan), connection)
         rows.withhold_all(read_withheld_rows(context, run_id))
         for number, stage in enumerate(destination.stages()):

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import duckdb
 import sqlalchemy as sa
 
 from activation.approvals.check import Approval, use_approval
@@ -29,6 +28,7 @@ from activation.plan.document import Plan, read_plan
 from activation.plan.question import ask
 from tellerline.clock import new_id, timestamp
 from tellerline.errors import RetryableError
+from tellerline.scratch import scratch_database
 
 Progress = Callable[[int], None]
 
@@ -134,7 +134,7 @@ def _deliver(
     consent = question.live_consent(context)
     watch = Watch(context, plan, run.run_id, approval, consent)
     store = BatchStore(context, run.run_id, lease)
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         rows = open_rows(plan, publication, connection)
         question.acknowledged.load(connection)
         destination = open_destination(context, plan, run.run_id, run.started_at)

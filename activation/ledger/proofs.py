@@ -31,6 +31,7 @@ from activation.ledger.subjects import Subject, Subjects
 from activation.ledger.tiles import TILE_WIDTH, TileFolder
 from tellerline.canonical import parse_canonical
 from tellerline.errors import ConflictError, IntegrityError, UsageError
+from tellerline.scratch import scratch_database
 from tellerline.settings import Settings
 from tellerline.state import State
 
@@ -99,7 +100,7 @@ def prove_record(
     tiles = TileFolder(settings.ledger, checkpoint.size)
     entry = tiles.bundle(index // TILE_WIDTH)[index % TILE_WIDTH]
     body = parse_canonical(entry, f"entry {index}")["body"]
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         file = settings.ledger / path
         read_leaves(connection, file, batch_id)
         row = _find_record(connection, str(file), batch_id, subject, sequence)

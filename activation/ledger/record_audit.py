@@ -6,14 +6,13 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from activation.ledger.batches import RECORDS, named_file
 from activation.ledger.findings import Audit
 from activation.ledger.record_files import LEAVES, read_leaves
 from activation.ledger.record_tree import tree_root
 from activation.ledger.records import count_by, file_sha256
 from tellerline.errors import IntegrityError
+from tellerline.scratch import scratch_database
 
 
 def check_record_batch(ledger: Path, index: int, entry: dict[str, Any], audit: Audit) -> None:
@@ -58,7 +57,7 @@ def _check_bytes(path: Path, reference: dict[str, Any]) -> None:
 
 
 def _check_content(path: Path, body: dict[str, Any]) -> None:
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         count = read_leaves(connection, path, str(body["batch"]))
         found = {
             "n": count,

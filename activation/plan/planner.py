@@ -21,6 +21,7 @@ from tellerline.canonical import sha256_hex
 from tellerline.clock import new_id, timestamp
 from tellerline.durable import make_folder, publish_folder
 from tellerline.errors import ContractError
+from tellerline.scratch import scratch_database
 
 VIEWS = ("consents", "suppressions", "caps", "holdouts", "identities", "attributes")
 # The key of datasets in which a second row would make a member of the plan twice.
@@ -46,7 +47,7 @@ def make_plan(context: Context, segment_id: str, destination_id: str) -> Plan:
     staging = settings.plans / f".staging-{new_id(context.clock)}"
     make_folder(staging)
     try:
-        with duckdb.connect() as connection:
+        with scratch_database() as connection:
             load_rows(context, question, connection)
             counts = _count(connection)
             judgement = judge_question(context, question, connection, counts)

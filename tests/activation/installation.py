@@ -16,8 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from activation.approvals.desk import ask_approval, decide
 from activation.approvals.request import Envelope
 from activation.context import Context
@@ -30,6 +28,7 @@ from tellerline.canonical import canonical_json
 from tellerline.clock import Clock, new_id
 from tellerline.consent_journal import ConsentJournal
 from tellerline.outbox import Actor, Reporter
+from tellerline.scratch import scratch_database
 from tellerline.settings import Settings
 from tellerline.state import State
 
@@ -245,7 +244,7 @@ def publish(
     (folder / "audiences").mkdir(parents=True)
     queries = default_queries(audience, attributes) | (tables or {})
     files: dict[str, Any] = {}
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         connection.execute(
             "create table people as select n, sha256('member ' || n) as member_id "
             f"from range(1, {members + 1}) as t(n)"
@@ -327,7 +326,7 @@ def append_consents(installation: Installation, name: str, query: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     source = hashlib.sha256(name.encode()).hexdigest()
     path = folder / f"{name}.parquet"
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         connection.execute(
             f"copy (select 'cns_' || channel || '_' || n || '{name}' as consent_event_id, "
             "sha256('member ' || n) as member_id, channel, "

@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import sqlalchemy as sa
 
 from activation.delivery.tables import batches
@@ -17,6 +16,7 @@ from activation.ledger.verify import verify_ledger
 from activation.plan.document import Plan
 from sandbox.destinations.process import SandboxProcess
 from tellerline.outbox import outbox
+from tellerline.scratch import scratch_database
 from tests.activation.installation import SEGMENT, Installation
 
 KEY = "tellerline_member_key"
@@ -100,7 +100,7 @@ def wanted(plan: Plan) -> set[str]:
 
 def rows_of(plan: Plan) -> list[tuple[str, str, str | None]]:
     """Return member, operation and reason of exclusion of every row of a plan."""
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         return connection.execute(
             "select member_id, operation, excluded_reason from read_parquet(?) order by seq",
             [str(plan.verified_rows())],

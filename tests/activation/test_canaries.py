@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from activation.delivery.abandoning import abandon_plan
@@ -21,6 +20,7 @@ from activation.reconciliation import reconcile_all
 from activation.tracing import trace_member
 from sandbox.destinations.process import SandboxProcess
 from tellerline.errors import TellerlineError
+from tellerline.scratch import scratch_database
 from tests.activation.installation import (
     SEGMENT,
     Installation,
@@ -62,7 +62,7 @@ def texts_of(path: Path) -> Iterator[str]:
     """Yield the bytes of a file as text and, of a Parquet file, every value in it."""
     yield path.read_bytes().decode("latin-1")
     if path.suffix == ".parquet":
-        with duckdb.connect() as connection:
+        with scratch_database() as connection:
             rows = connection.execute("select * from read_parquet(?)", [str(path)]).fetchall()
         yield json.dumps(rows, default=str, ensure_ascii=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from activation.acknowledged import read_acknowledged
@@ -23,6 +22,7 @@ from tellerline.errors import (
     TellerlineError,
     UsageError,
 )
+from tellerline.scratch import scratch_database
 from tests.activation.installation import (
     SEGMENT,
     Installation,
@@ -231,7 +231,7 @@ def test_plans_keep_before_and_after(ready: Installation, sandbox: SandboxProces
     send(ready)
     publish(ready, 12, attributes="case when n = 4 then 'x' else 'over_5_years' end")
     made = plan(ready)
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         found = connection.execute(
             "select before_attributes, after_attributes, before_token <> after_token, record_id "
             "is not null from read_parquet(?) where operation = 'update'",
@@ -245,7 +245,7 @@ def test_tokens_say_nothing_without_the_key(ready: Installation) -> None:
     key = ready.settings.keys / "token.key"
     key.write_bytes(b"0" * 64)
     second = plan(ready)
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         tokens = [
             {row[0] for row in connection.execute(
                 "select after_token from read_parquet(?)", [str(made.verified_rows())]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import duckdb
 import pytest
 
 from activation.delivery.replay import replay_run
@@ -15,6 +14,7 @@ from activation.tracing import trace_member
 from sandbox.destinations.process import SandboxProcess
 from tellerline.canonical import sha256_hex
 from tellerline.errors import IntegrityError, RetryableError, UsageError
+from tellerline.scratch import scratch_database
 from tests.activation.installation import (
     Installation,
     approve,
@@ -268,7 +268,7 @@ def test_outcomes_of_a_run_are_there_for_the_warehouse(
     ((run_id, path, sha256),) = list_outcome_files(installation.context())
     assert run_id == summary.run_id
     assert sha256_hex(path.read_bytes()) == sha256
-    with duckdb.connect() as connection:
+    with scratch_database() as connection:
         rows = connection.execute(
             "select outcome, count(*) from read_parquet(?) group by all order by all", [str(path)]
         ).fetchall()

@@ -24,6 +24,7 @@ from activation.ledger import (
 )
 from tellerline.clock import FixedClock
 from tellerline.outbox import Actor, Reporter, outbox
+from tellerline.scratch import scratch_database
 from tellerline.settings import Settings
 from tellerline.state import State
 
@@ -92,7 +93,7 @@ class Site:
         return verify_ledger(self.ledger, self.verifier, state=self.state, **options)
 
     def write_batch(self, batch_id: str, rows: Sequence[tuple[Any, ...]]) -> RecordBatch:
-        with duckdb.connect() as connection:
+        with scratch_database() as connection:
             return write_rows(self, connection, batch_id, rows)
 
     def log_batch(self, batch_id: str, rows: Sequence[tuple[Any, ...]]) -> RecordBatch:
