@@ -66,11 +66,14 @@ docs: install ## Open dbt docs of the last demo on http://127.0.0.1:8080
 	@$(BIN)/python -m demo.opened $(BIN)/dbt docs generate
 	@$(BIN)/python -m demo.opened $(BIN)/dbt docs serve --host 127.0.0.1
 
-.PHONY: test test-python campaign bench
-test: lint test-python ## Everything that CI runs: lint, types, imports, dbt build with its tests, pytest
+.PHONY: test test-python breadth campaign bench
+test: lint test-python ## Lint, types, imports, dbt build with its tests, and each promise in pytest
 
 test-python: install-dev ## pytest; the dbt project is built with unit and data tests on the way
-	@$(BIN)/python -m pytest -n 3 --dist loadscope -m "not campaign" -q
+	@$(BIN)/python -m pytest -n 3 --dist loadscope -m "not campaign and not breadth" -q
+
+breadth: install-dev ## The same promises at many more points: mutants, kills, faults, late files
+	@$(BIN)/python -m pytest -n 3 --dist loadscope -m breadth -q
 
 campaign: install-dev ## Long fault campaigns
 	@$(BIN)/python -m pytest -n 2 -m campaign

@@ -165,6 +165,7 @@ def test_killed_anywhere_the_run_ends_as_planned(
         story.live(1 + int((number + 0.5) / count * len(events)))
 
 
+@pytest.mark.breadth
 def test_killed_while_an_answer_is_awaited_the_run_ends_as_planned(story: Chronicle) -> None:
     events = story.begin("hubspot")
     sends = [number for number, event in enumerate(events, 1) if event == "http.client.send"]
@@ -178,7 +179,12 @@ def test_killed_while_an_answer_is_awaited_the_run_ends_as_planned(story: Chroni
 
 
 @pytest.mark.parametrize(
-    ("destination", "form"), [("hubspot", "delta"), ("mailhouse", "delta"), ("mailhouse", "full")]
+    ("destination", "form"),
+    [
+        ("hubspot", "delta"),
+        pytest.param("mailhouse", "delta", marks=pytest.mark.breadth),
+        pytest.param("mailhouse", "full", marks=pytest.mark.breadth),
+    ],
 )
 def test_killed_and_a_consent_withdrawn_before_the_next_process(
     story: Chronicle, destination: str, form: str

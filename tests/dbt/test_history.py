@@ -103,6 +103,7 @@ def test_a_leave_says_why(home):
     assert home.rows(CHANGES) == once
 
 
+@pytest.mark.breadth
 def test_days_before_the_last_one_and_beyond_the_data_are_not_recorded(home):
     recorded = home.rows(CHANGES)
     for day in ("2026-06-20", "2031-01-01"):

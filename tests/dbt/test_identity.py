@@ -137,10 +137,12 @@ def test_another_address_parts_them_again(states):
     assert all("same email address" in row[3] and row[6] for row in spells)
 
 
+@pytest.mark.breadth
 def test_a_past_day_is_rebuilt_to_the_same_rows(states, again):
     assert {name for name in RELATIONS if again[name] != states[MERGED][name]} == set()
 
 
+@pytest.mark.breadth
 def test_what_is_known_later_only_ends_links_and_adds_others(states):
     """History is never rewritten: cut at a past day, the links of today are those of that day."""
     *_, valid_from, valid_to = range(len(states[EVE]["vault.identity.fct_identity_links"][0]))
@@ -155,6 +157,7 @@ def test_what_is_known_later_only_ends_links_and_adds_others(states):
         assert sorted(cut, key=repr) == sorted(then, key=repr), day
 
 
+@pytest.mark.breadth
 def test_devices_tie_memberships_only_where_permitted(home, again):
     """A device that two names use is nobody's proof; one that a person used twice is theirs."""
     with home.connect(read_only=False) as connection:

@@ -17,6 +17,7 @@ import pytest
 from tests.dbt.arrivals import PAST, Drawn, Raw
 from tests.dbt.sessions import ROOT, DbtSession
 
+pytestmark = pytest.mark.breadth
 SEED = int(os.environ.get("TELLERLINE_SEED", "1"))
 State = dict[str, list[tuple[Any, ...]]]
 WAREHOUSE = [

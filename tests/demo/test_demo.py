@@ -35,7 +35,7 @@ class Played:
 
 @dataclass
 class Demo:
-    """Three demos in one folder with a space in its name."""
+    """Demos in one folder with a space in its name, one after another."""
 
     folder: Path
     first: Played

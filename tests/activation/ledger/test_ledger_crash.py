@@ -83,6 +83,7 @@ def test_a_drain_killed_at_each_step_is_finished_by_the_next(
 
 # L1
 @pytest.mark.parametrize("kind", ["EIO", "ENOSPC"])
+@pytest.mark.breadth
 def test_the_first_drain_broken_at_each_step_is_finished_by_the_next(
     fresh: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -125,6 +126,7 @@ def explore(
 
 
 # L2
+@pytest.mark.breadth
 def test_power_cuts_sampled_at_every_step(prepared: Path, tmp_path: Path) -> None:
     states, bad = explore(prepared, tmp_path, drain, limit=40)
     assert (states, bad) == (40, 0)

@@ -37,6 +37,7 @@ def test_a_stranger_in_python_accepts_the_log(site: Site, counts: tuple[int, ...
     ]
 
 
+@pytest.mark.breadth
 def test_a_stranger_accepts_a_log_of_three_levels(site: Site) -> None:
     site.record_many(65_537)
     site.drain()

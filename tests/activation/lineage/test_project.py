@@ -25,6 +25,7 @@ from tests.activation.lineage.conftest import Compiled
 from tests.activation.lineage.test_normal_form import printed, scattered
 from tests.dbt.sessions import ROOT
 
+pytestmark = pytest.mark.breadth
 CONTRACTS = ROOT / "ingestion" / "feeds"
 FORBIDDEN_IN_CREDIT = {"prohibited_basis", "proxy"}
 

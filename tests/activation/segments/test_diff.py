@@ -21,7 +21,7 @@ from tellerline.errors import RunStoppedError, UsageError
 from tellerline.settings import Settings
 from tests.dbt.sessions import ROOT, DbtSession
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.breadth]
 SEGMENTS = Path("models") / "segments"
 GONE = "business__payroll_processor"
 NEW = "retention__quiet_ones"

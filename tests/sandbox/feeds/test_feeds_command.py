@@ -95,6 +95,7 @@ def test_help_shows_an_example() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.breadth
 def test_memory_does_not_grow_with_the_members(tmp_path: Path) -> None:
     peaks = []
     for members in (1_000, 5_000):

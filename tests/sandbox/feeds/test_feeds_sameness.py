@@ -37,6 +37,7 @@ def test_the_bytes_depend_neither_on_the_run_nor_on_the_number_of_processes(
         assert (tmp_path / ".truth" / name).read_bytes() == (whole / ".truth" / name).read_bytes()
 
 
+@pytest.mark.breadth
 def test_another_process_with_another_hash_seed_writes_the_same_bytes(
     whole: Path, tmp_path: Path
 ) -> None:
