@@ -82,7 +82,7 @@ MORE_PASSING: list[dict[str, Any]] = [
 @pytest.mark.parametrize(
     "fault",
     PASSING + [pytest.param(fault, marks=pytest.mark.breadth) for fault in MORE_PASSING],
-    ids=lambda fault: "-".join(str(value) for value in fault.values())
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
 def test_a_passing_fault_changes_nothing_in_the_end(
     installation: Installation, sandbox: SandboxProcess, fault: dict[str, Any]

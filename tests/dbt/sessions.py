@@ -15,6 +15,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from tellerline.canonical import parse_json
+from tests.databases import attached
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -87,7 +88,9 @@ class DbtSession:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of one query."""
-        with self.connect() as connection:
+        warehouse, vault = self.home / "warehouse.duckdb", self.home / "vault.duckdb"
+        with attached(warehouse=warehouse, vault=vault) as connection:
+            connection.execute("set TimeZone = 'UTC'")
             return connection.execute(query).fetchall()
 
 

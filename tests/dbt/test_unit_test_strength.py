@@ -80,10 +80,7 @@ def benches(manifest: dict[str, Any], types: dict[str, dict[str, str]], model: s
 
 @pytest.mark.parametrize(
     "model",
-    [
-        pytest.param(model, marks=pytest.mark.breadth if model in LARGE else ())
-        for model in MODELS
-    ],
+    [pytest.param(model, marks=pytest.mark.breadth if model in LARGE else ()) for model in MODELS],
 )
 def test_each_mutant_of_a_model_fails_a_unit_test(built, types, model):
     manifest = built.manifest

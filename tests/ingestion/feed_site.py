@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import yaml
 
 from ingestion.keys import KEY_VARIABLE
@@ -21,6 +20,7 @@ from tellerline.clock import FixedClock
 from tellerline.outbox import Actor, Reporter, outbox
 from tellerline.settings import Settings
 from tellerline.state import State
+from tests.databases import attached
 
 ROOT = Path(__file__).resolve().parents[2]
 FEEDS = ROOT / "ingestion" / "feeds"
@@ -287,7 +287,7 @@ class Site:
 
     def query(self, sql: str, database: str = "warehouse") -> list[tuple[Any, ...]]:
         path = self.settings.vault if database == "vault" else self.settings.warehouse
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with attached(**{database: path}) as connection:
             return connection.execute(sql).fetchall()
 
     def rows(self, feed: str) -> list[tuple[Any, ...]]:
