@@ -21,8 +21,6 @@ MODELS = sorted(
     for folder in ("segments", "klis")
     for path in (ROOT / "models" / folder).rglob("*.sql")
 )
-# Those with hundreds of mutants.
-LARGE = {"dim_member_profile", "kli_behaviour__life_events", "kli_predictive__features"}
 SWAPS = {">=": ">", "<=": "<", ">": ">=", "<": "<=", "=": "<>", "<>": "="}
 TOKENS = re.compile(
     r"(?P<string>'(?:[^']|'')*')|(?P<comment>--[^\n]*)|(?P<comparison><>|>=|<=|>|<|(?<![<>=!])=)"
@@ -78,10 +76,8 @@ def benches(manifest: dict[str, Any], types: dict[str, dict[str, str]], model: s
     return [Bench(types, test) for test in unit_tests_of(manifest, model)]
 
 
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param(model, marks=pytest.mark.breadth if model in LARGE else ()) for model in MODELS],
-)
+@pytest.mark.breadth
+@pytest.mark.parametrize("model", MODELS)
 def test_each_mutant_of_a_model_fails_a_unit_test(built, types, model):
     manifest = built.manifest
     sql = compiled(manifest, model)

@@ -15,7 +15,8 @@ from tellerline.errors import TellerlineError
 # Every number planted holds these digits, every text one of these words, in some way of writing.
 # Six digits alone stand by chance in one of two hundred warehouses, which are full of hashes.
 TRACES = re.compile(
-    rb"736[-. )]{0,2}190[-. ]?\d{4}|7361 90|quillfeather|quill\.example|plumage|mariacanary", re.IGNORECASE
+    rb"736[-. )]{0,2}190[-. ]?\d{4}|7361 90|quillfeather|quill\.example|plumage|mariacanary",
+    re.IGNORECASE,
 )
 
 

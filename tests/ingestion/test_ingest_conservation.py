@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from feed_site import DAY, NOW, Site, before, contract_of, make_rows, name_of, pack, quote
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -259,6 +260,7 @@ def whole(feed: str, lines: list[bytes]) -> bytes:
     events=st.tuples(EVENTS, EVENTS),
     variants=VARIANTS,
 )
+@pytest.mark.breadth
 def test_every_row_is_accounted_for(consents, contacts, events, variants) -> None:
     root = Path(tempfile.mkdtemp(prefix="conservation-"))
     try:

@@ -25,7 +25,13 @@ except TellerlineError as error:
 """
 
 
-@pytest.mark.parametrize("limit", [20_000, 90_000, 300_000, 600_000])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        20_000,
+        *(pytest.param(limit, marks=pytest.mark.breadth) for limit in (90_000, 300_000, 600_000)),
+    ],
+)
 def test_no_file_may_grow_beyond_a_limit(site: Site, limit: int) -> None:
     for feed in NAMES:
         site.put(feed, make_file(feed, 1500))

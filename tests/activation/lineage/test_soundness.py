@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import duckdb
+import pytest
 
 from tests.activation.lineage.manifests import Project, table
 
@@ -349,6 +350,7 @@ def compare(
     return seen
 
 
+@pytest.mark.breadth
 def test_equal_fingerprints_mean_equal_members(tmp_path: Path) -> None:
     seen = compare(tmp_path, range(CASES))
     # The claim says nothing unless many changes leave the fingerprint alone, and many do not.

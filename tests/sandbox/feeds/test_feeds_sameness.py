@@ -61,7 +61,9 @@ def test_another_seed_is_another_world(whole: Path, tmp_path: Path) -> None:
     assert not [name for name in large if ours[name] == theirs[name]]
 
 
-@pytest.mark.parametrize("days", [4, 13, 30])
+@pytest.mark.parametrize(
+    "days", [4, *(pytest.param(more, marks=pytest.mark.breadth) for more in (13, 30))]
+)
 def test_fewer_days_are_a_prefix(whole: Path, tmp_path: Path, days: int) -> None:
     run(replace(SMALL, days=days), tmp_path)
     short, long = fingerprints(tmp_path), fingerprints(whole)
@@ -69,6 +71,7 @@ def test_fewer_days_are_a_prefix(whole: Path, tmp_path: Path, days: int) -> None
     assert {name: long[name] for name in short} == short
 
 
+@pytest.mark.breadth
 def test_one_more_day_is_added_to_the_days_that_are_there(whole: Path, tmp_path: Path) -> None:
     run(replace(SMALL, days=30), tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("[a-z]*/*")}
