@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.dbt.sessions import DbtSession
+from tests.dbt.sessions import DbtSession, fill_raw
 
 MEMBERS = 220
 DAYS = 150
@@ -47,9 +46,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
     """The fixture's institution, built with all models, tests and unit tests."""
-    # Imported here: dbt takes seconds to load, and most tests do without.
-    from tests.dbt.sessions import DbtSession, fill_raw  # noqa: PLC0415
-
     session = DbtSession(tmp_path_factory.mktemp("institution"))
     fill_raw(session, members=MEMBERS, days=DAYS)
     session.parse()

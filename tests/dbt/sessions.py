@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
 
 from tellerline.canonical import parse_json
 from tests.databases import attached
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -34,6 +34,10 @@ class DbtSession:
 
     def invoke(self, *arguments: str) -> Any:
         """Run one dbt command; raise with dbt's own words when it fails."""
+        # Imported here: dbt takes seconds to load, and most workers do without.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
         variables = {
             "DBT_ENGINE_TARGET_PATH": str(self.target),
             "TELLERLINE_HOME": str(self.home),
