@@ -34,12 +34,17 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 install: $(VENV)/.installed ## Make .venv from the lock
 install-dev: $(VENV)/.installed-dev ## Add the tools of CI to .venv
 
-.PHONY: lint
+.PHONY: lint lint-python lint-sql
 lint: install-dev ## ruff, mypy, import-linter, sqlfluff
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-python lint-sql
+
+lint-python: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-sql: install-dev
 	$(BIN)/sqlfluff lint models tests/assertions macros --processes 2
 
 .PHONY: lock

@@ -178,6 +178,7 @@ def test_who_left_is_removed_and_a_withdrawal_is_told_apart() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(people(), st.sampled_from([None, (), ("v1",), ("v1", "v2")]))
+@pytest.mark.breadth
 def test_any_world_comes_out_as_computed_by_hand(
     population: list[Person], accepted: tuple[str, ...] | None
 ) -> None:

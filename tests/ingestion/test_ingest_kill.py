@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from feed_site import NAMES, Row, Site, before, lines_of, make_file, make_rows, pack
 
 from tellerline.consent_journal import ConsentJournal
@@ -75,6 +76,7 @@ def script(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.breadth
 def test_kill_at_every_stage_and_run_again(tmp_path: Path) -> None:
     calm = Site(tmp_path / "calm")
     prepare(calm)

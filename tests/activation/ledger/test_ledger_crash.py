@@ -75,6 +75,7 @@ def break_at_each(
 
 
 # L1
+@pytest.mark.breadth
 def test_a_drain_killed_at_each_step_is_finished_by_the_next(
     prepared: Path, tmp_path: Path
 ) -> None:

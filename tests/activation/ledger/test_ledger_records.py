@@ -374,6 +374,7 @@ def test_a_file_that_cannot_be_written_is_named(site: Site) -> None:
             write_rows(site, connection, "b_1", [record_row(1)])
 
 
+@pytest.mark.breadth
 def test_a_batch_killed_at_each_step_is_done_again(tmp_path: Path) -> None:
     def deliver(site: Site) -> None:
         with duckdb.connect(config={"threads": 1}) as connection:
