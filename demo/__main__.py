@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -35,6 +36,7 @@ def main(  # noqa: PLR0917 - typer reads options from the parameters
 ) -> None:
     """Play the whole way: feeds, warehouse, audiences, approval, delivery, ledger."""
     started = time.monotonic()
+    gc.set_threshold(100_000, 50, 100)
     stage = Stage(folder.resolve())
     if fresh and stage.folder.exists():
         shutil.rmtree(stage.folder)
