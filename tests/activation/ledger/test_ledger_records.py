@@ -105,6 +105,7 @@ def expected_leaves(site: Site, batch_id: str, rows: list[tuple[Any, ...]], fiel
 
 @settings(max_examples=40, deadline=None)
 @given(rows=ROWS, fields=st.lists(NAME, max_size=3), number=st.integers(0, 10**9))
+@pytest.mark.breadth
 def test_the_database_commits_as_python_does(
     shared: Site, connection: duckdb.DuckDBPyConnection, rows, fields, number: int
 ) -> None:

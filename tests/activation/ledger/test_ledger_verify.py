@@ -60,6 +60,7 @@ def flip(path: Path, place: int, bit: int) -> None:
     path.write_bytes(bytes(data))
 
 
+@pytest.mark.breadth
 def test_a_changed_bit_in_any_file_is_found_and_the_file_is_named(grown: Site) -> None:
     generator = random.Random(7)
     names = sorted(grown.files())
