@@ -81,6 +81,13 @@ def rows_by_day(session: DbtSession) -> dict[tuple[str, date], tuple[list[Any], 
     return found
 
 
+def in_order(
+    found: dict[tuple[str, date], tuple[list[Any], list[Any]]], keys: set[tuple[str, date]]
+) -> list[tuple[str, date]]:
+    """Return the day of each row, in the order in which the rows stand."""
+    return [key for _, key in sorted((place, key) for key in keys for place in found[key][1])]
+
+
 class Story:
     """One home as files arrive in and out of order, a past day is asked for, and all is rebuilt."""
 
@@ -132,15 +139,27 @@ class Story:
         self.sql["past"] = compiled(asked)
 
     def compare_days(self, before: dict[tuple[str, date], tuple[list[Any], list[Any]]]) -> None:
-        """Note which days a wave left alone."""
+        """Note which days a wave left alone.
+
+        Rows that are made again stand behind all that stayed. A place alone does not tell: where
+        much was deleted, the database moves rows together, in their order.
+        """
         after = rows_by_day(self.home) if before else {}
-        for key, (contents, places) in before.items():
-            if after.get(key, ([], []))[0] != contents:
-                self.changed.add(key)
-            elif after[key][1] != places:
-                self.made_again.add(key)
-            else:
-                self.stayed.add(key)
+        for table in KEPT_BY_DAY:
+            same = {
+                key
+                for key, (contents, _) in before.items()
+                if key[0] == table and after.get(key, ([], []))[0] == contents
+            }
+            others = [key for key in after if key[0] == table and key not in same]
+            behind = min((min(after[key][1]) for key in others), default=None)
+            is_in_order = in_order(before, same) == in_order(after, same)
+            self.changed |= {key for key in before if key[0] == table and key not in same}
+            for key in same:
+                places = after[key][1]
+                is_before = is_in_order and (behind is None or max(places) < behind)
+                stayed = places == before[key][1] or is_before
+                (self.stayed if stayed else self.made_again).add(key)
 
     def check(self) -> None:
         """Check what holds whatever was drawn."""
