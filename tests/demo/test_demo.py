@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -41,16 +43,23 @@ class Demo:
     portal: SandboxProcess
     first: Played
 
+    def published(self) -> str:
+        return (self.folder / "state" / "published" / "CURRENT").read_text()
 
-def play(folder: Path, portal: SandboxProcess, *options: str) -> Played:
-    before = count_writes(portal)
-    result = subprocess.run(
+
+def run_demo(folder: Path, portal: SandboxProcess, *options: str) -> CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "demo", "--folder", str(folder), "--members", MEMBERS,
          "--days", DAYS, *options],
         cwd=PROJECT,
         env={**os.environ, "TELLERLINE_HUBSPOT_BASE_URL": portal.base_url},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def play(folder: Path, portal: SandboxProcess, *options: str) -> Played:
+    before = count_writes(portal)
+    result = run_demo(folder, portal, *options)
     assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
     summary = json.loads((folder / "summary.json").read_text())
     return Played(summary, count_writes(portal) - before, result.stdout + result.stderr)
@@ -161,3 +170,28 @@ def test_the_same_feeds_again_send_nothing(demo: Demo, next_day: Played, again: 
     assert_every_row_is_accounted_for(again)
     assert_every_member_is_accounted_for(again)
     assert_a_stranger_accepts_the_ledger(demo.folder, again)
+
+
+@pytest.mark.breadth
+@pytest.mark.usefixtures("again")
+def test_a_gate_that_refuses_ends_the_night_before_anything_leaves(demo: Demo) -> None:
+    feed = demo.folder / "landing" / "consent_changes"
+    last = max(feed.glob("*.csv"))
+    day = date.fromisoformat(last.stem[-8:]) + timedelta(days=1)
+    header, *rows, _ = last.read_text().splitlines()
+    member = rows[0].split(",")[1]
+    wave = [
+        f"cns_wave{n},{member},email,service,grant,{day}T12:00:00Z,{day}T12:00:00Z,branch,2026-01"
+        for n in range(400)
+    ]
+    file = feed / f"consent_changes_{day:%Y%m%d}.csv"
+    file.write_text("\n".join([header, *wave, "TRAILER,400", ""]))
+    file.with_name(f"{file.name}.done").touch()
+    before = demo.published(), count_writes(demo.portal)
+    result = run_demo(demo.folder, demo.portal)
+    said = " ".join((result.stdout + result.stderr).split())
+    assert result.returncode != 0
+    assert "A gate refused." in said
+    assert f"feed consent_changes brought 400 rows on {day}, expected 0 to" in said
+    assert "Traceback" not in said
+    assert (demo.published(), count_writes(demo.portal)) == before
