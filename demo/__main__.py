@@ -36,6 +36,7 @@ def main(  # noqa: PLR0917 - typer reads options from the parameters
 ) -> None:
     """Play the whole way: feeds, warehouse, audiences, approval, delivery, ledger."""
     started = time.monotonic()
+    # Each look for garbage goes through the million objects that Dagster and dbt keep.
     gc.set_threshold(100_000, 50, 100)
     stage = Stage(folder.resolve())
     if fresh and stage.folder.exists():
