@@ -6,6 +6,7 @@ attached to one takes one. So a process makes one instance, and attaches to it w
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import threading
@@ -44,9 +45,13 @@ def scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _forget() -> None:
-    """Close the instance: its threads do not live on in a forked process."""
-    while _instances:
-        _instances.pop().close()
+    """Close the instance, unless it is in use: then the last one to use it does."""
+    with _lock:
+        while _instances:
+            _instances.pop().close()
 
 
+# Its threads do not live on in a forked process.
 os.register_at_fork(before=_forget)
+# Closed before the interpreter takes the database's module apart.
+atexit.register(_forget)

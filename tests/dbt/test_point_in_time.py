@@ -142,7 +142,8 @@ class Story:
         """Note which days a wave left alone.
 
         Rows that are made again stand behind all that stayed. A place alone does not tell: where
-        much was deleted, the database moves rows together, in their order.
+        much was deleted, the database moves rows together, in their order. Where nothing changed,
+        nothing was deleted, and every place must be the same.
         """
         after = rows_by_day(self.home) if before else {}
         for table in KEPT_BY_DAY:
@@ -152,13 +153,12 @@ class Story:
                 if key[0] == table and after.get(key, ([], []))[0] == contents
             }
             others = [key for key in after if key[0] == table and key not in same]
-            behind = min((min(after[key][1]) for key in others), default=None)
-            is_in_order = in_order(before, same) == in_order(after, same)
+            behind = min((min(after[key][1]) for key in others), default=0)
+            is_in_order = bool(others) and in_order(before, same) == in_order(after, same)
             self.changed |= {key for key in before if key[0] == table and key not in same}
             for key in same:
                 places = after[key][1]
-                is_before = is_in_order and (behind is None or max(places) < behind)
-                stayed = places == before[key][1] or is_before
+                stayed = places == before[key][1] or (is_in_order and max(places) < behind)
                 (self.stayed if stayed else self.made_again).add(key)
 
     def check(self) -> None:

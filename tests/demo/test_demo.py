@@ -1,4 +1,4 @@
-"""The whole way: the demo, the same demo again, and a day later; summary, requests and ledger."""
+"""The whole way: the demo, a day later, the same again, and a night that a gate ends."""
 
 from __future__ import annotations
 

@@ -13,9 +13,8 @@ from tellerline.consent_journal import ConsentJournal
 from tellerline.errors import TellerlineError
 
 # Every number planted holds these digits, every text one of these words, in some way of writing.
-# Six digits alone stand by chance in one of two hundred warehouses, which are full of hashes.
 TRACES = re.compile(
-    rb"736[-. )]{0,2}190[-. ]?\d{4}|7361 90|quillfeather|quill\.example|plumage|mariacanary",
+    rb"736[-. )]{0,2}190|7361 90|quillfeather|quill\.example|plumage|mariacanary",
     re.IGNORECASE,
 )
 
@@ -75,9 +74,32 @@ SPOIL = {
 }
 
 
+# A warehouse is full of hashes, and in one of two hundred those digits stand by chance within one.
+HASHES = re.compile(rb"[0-9a-f]{64,}")
+
+
 def traces(data: bytes) -> set[bytes]:
     """Return the traces in `data`, also where it is UTF-16 or names are broken up by NULs."""
-    return set(TRACES.findall(data)) | set(TRACES.findall(data.replace(b"\0", b"")))
+    return found_in(data) | found_in(data.replace(b"\0", b""))
+
+
+def found_in(data: bytes) -> set[bytes]:
+    """Return the traces in `data`: within what may be a hash, only with the digits that follow."""
+    hashes = [match.span() for match in HASHES.finditer(data)]
+    return {
+        trace[0]
+        for trace in TRACES.finditer(data)
+        if data[trace.end() : trace.end() + 4].isdigit()
+        or not any(start <= trace.start() and trace.end() <= end for start, end in hashes)
+    }
+
+
+@pytest.mark.parametrize("beside", [b"", b"ab" * 32])
+def test_a_whole_number_is_found_beside_a_hash_too(beside: bytes) -> None:
+    for kind, number in canaries(7).items():
+        assert found_in(beside + number.encode() + beside), kind
+    assert found_in(b"736190,") == {b"736190"}
+    assert found_in(b"ab" * 20 + b"736190" + b"cd" * 20) == set()
 
 
 def write_days(site: Site, feed: str) -> None:
