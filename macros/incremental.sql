@@ -54,32 +54,3 @@ missing_loads as (
 and load_id in (select missing_loads.load_id from missing_loads)
 {%- endif -%}
 {%- endmacro -%}
-
-{#- The business dates whose snapshot is kept: the last one of each calendar month, which includes
-    the latest. -#}
-{%- macro kept_snapshots() -%}
-select max(loads.business_date) as business_date
-from {{ ref('stg_alkami__loads') }} as loads
-where
-    loads.feed = 'account_snapshot'
-    and loads.state = 'loaded'
-    and loads.business_date <= {{ as_of_date() }}
-group by date_trunc('month', loads.business_date)
-{%- endmacro -%}
-
-{#- Deletes snapshots that are no longer kept, or for which another file arrived. -#}
-{%- macro forget_stale_snapshots() -%}
-{%- if is_incremental() -%}
-delete from {{ this }}
-where
-    business_date not in ({{ kept_snapshots() }})
-    or business_date in (
-        select loads.business_date
-        from {{ ref('stg_alkami__loads') }} as loads
-        where
-            loads.feed = 'account_snapshot'
-            and loads.state = 'loaded'
-            and loads.load_id not in (select held.load_id from {{ this }} as held)
-    )
-{%- endif -%}
-{%- endmacro -%}

@@ -9,6 +9,16 @@ loads as (
     where business_date <= {{ as_of_date() }}
 ),
 
+-- Whom a transaction names is asked of the transactions as they came: what they were for plays no part.
+arrived as (
+    select
+        member_id,
+        account_id,
+        transaction_date
+    from {{ ref('stg_alkami__transactions') }}
+    where {{ is_by_as_of_date('transaction_date') }}
+),
+
 transactions as (
     select * from {{ ref('fct_transactions') }}
 ),
@@ -45,71 +55,50 @@ reversed as (
     group by reversal_of_transaction_id
 ),
 
-checked as (
-    select
-        transactions.transaction_date,
-        transactions.category_id = 'unknown'
-        and transactions.mcc is not null
-        and mcc_categories.mcc is null as has_unknown_mcc,
-        accounts.account_id is null as has_unknown_account,
-        members.member_id is null as has_unknown_member,
-        coalesce(reversed.claimed_amount > transactions.amount, false) as is_reversed_too_often
-    from transactions
-    left join accounts on transactions.account_id = accounts.account_id
-    left join members on transactions.member_id = members.member_id
-    left join mcc_categories on transactions.mcc = mcc_categories.mcc
-    left join reversed on transactions.transaction_id = reversed.transaction_id
-),
-
--- A reversal of what never came, or not yet.
-orphans as (
-    select reversals.transaction_date
-    from reversals
-    left join {{ ref('fct_transactions') }} as originals
-        on reversals.reversal_of_transaction_id = originals.transaction_id
-    where originals.transaction_id is null
-),
-
--- What fits in every way, nearly all, goes no further.
-odd as (
-    select * from checked
-    where has_unknown_mcc or has_unknown_account or has_unknown_member or is_reversed_too_often
-),
-
 findings as (
     select
         'unknown_mcc' as finding,
         'kept, in the category unknown' as treatment,
-        transaction_date as found_date
-    from odd
-    where has_unknown_mcc
+        transactions.transaction_date as found_date
+    from transactions
+    left join mcc_categories on transactions.mcc = mcc_categories.mcc
+    where
+        transactions.category_id = 'unknown'
+        and transactions.mcc is not null
+        and mcc_categories.mcc is null
     union all
     select
         'unknown_account' as finding,
         'kept, counted for the member' as treatment,
-        transaction_date
-    from odd
-    where has_unknown_account
+        arrived.transaction_date
+    from arrived
+    left join accounts on arrived.account_id = accounts.account_id
+    where accounts.account_id is null
     union all
     select
         'unknown_member' as finding,
         'kept, nothing inferred until a snapshot shows the member' as treatment,
-        transaction_date
-    from odd
-    where has_unknown_member
+        arrived.transaction_date
+    from arrived
+    left join members on arrived.member_id = members.member_id
+    where members.member_id is null
     union all
     select
         'reversed_too_often' as finding,
         'kept, taken back once and never below zero' as treatment,
-        transaction_date
-    from odd
-    where is_reversed_too_often
+        transactions.transaction_date
+    from transactions
+    inner join reversed on transactions.transaction_id = reversed.transaction_id
+    where reversed.claimed_amount > transactions.amount
     union all
     select
         'reversal_without_original' as finding,
         'kept, takes nothing back' as treatment,
-        transaction_date
-    from orphans
+        reversals.transaction_date
+    from reversals
+    left join transactions as originals
+        on reversals.reversal_of_transaction_id = originals.transaction_id
+    where originals.transaction_id is null
 ),
 
 rejected as (

@@ -44,7 +44,6 @@ RELATIONS = (
 )
 # What is kept by the day, and the day: the days that a file does not touch stay as they are.
 KEPT_BY_DAY = {
-    "staging.stg_alkami__account_snapshots": "business_date",
     "core.fct_member_spend_days": "transaction_date",
     "core.fct_digital_daily": "activity_date",
 }

@@ -1,24 +1,23 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
-    full_refresh=rebuilds_past(),
-    pre_hook="{{ forget_stale_snapshots() }}",
-) }}
+{{ config(materialized='view') }}
 
 with
 
+-- The last snapshot of each calendar month, which includes the latest.
 kept as (
-    {{ kept_snapshots() }}
+    select max(business_date) as business_date
+    from {{ ref('stg_alkami__loads') }}
+    where
+        feed = 'account_snapshot'
+        and state = 'loaded'
+        and business_date <= {{ as_of_date() }}
+    group by date_trunc('month', business_date)
 ),
 
 -- Few rows of a day come more than once: those alone are ranked.
 repeated as (
     select {{ row_checksum(['business_date', 'member_id', 'account_id']) }} as row_key
     from {{ source('raw', 'account_snapshot') }}
-    where
-        business_date in (select kept.business_date from kept)
-        {{ only_missing_days('business_date') }}
+    where business_date in (select kept.business_date from kept)
     group by row_key
     having count(*) > 1
 ),
@@ -37,7 +36,6 @@ ranked as (
             select repeated.row_key from repeated
         )
         and business_date in (select kept.business_date from kept)
-        {{ only_missing_days('business_date') }}
 ),
 
 latest as (
@@ -50,7 +48,6 @@ latest as (
             select repeated.row_key from repeated
         )
         and business_date in (select kept.business_date from kept)
-        {{ only_missing_days('business_date') }}
     union all
     select * from ranked
     where arrival_rank = 1

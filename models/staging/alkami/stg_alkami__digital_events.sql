@@ -1,20 +1,12 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
-    full_refresh=rebuilds_past(),
-) }}
+{{ config(materialized='view') }}
 
 with
 
-{{ missing_loads(source('raw', 'digital_events')) }}
--- Few events come more than once in what arrives: those alone are ranked.
+-- Few events come more than once: those alone are ranked.
 repeated as (
     select {{ row_checksum(['event_id']) }} as id_checksum
     from {{ source('raw', 'digital_events') }}
-    where
-        {{ is_by_as_of_date('business_date') }}
-        {{ only_missing_loads() }}
+    where {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
 ),
@@ -30,10 +22,9 @@ ranked as (
     where
         {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
-        {{ only_missing_loads() }}
 ),
 
-arrived as (
+first_arrived as (
     select
         *,
         1 as arrival_number
@@ -41,7 +32,6 @@ arrived as (
     where
         {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
-        {{ only_missing_loads() }}
     union all
     select * from ranked
     where arrival_number = 1
@@ -61,10 +51,7 @@ final as (
         is_successful,
         business_date,
         load_id
-    from arrived
-    {% if is_incremental() -%}
-    where event_id not in (select seen.event_id from {{ this }} as seen)
-    {%- endif %}
+    from first_arrived
 )
 
 select * from final
