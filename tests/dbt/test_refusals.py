@@ -180,6 +180,13 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             "fct_account_owners__account_id_is_known",
             "delete from core.dim_accounts where product_type = 'savings'",
         ),
+        (
+            "msr_input_findings__whom_transactions_name_is_known",
+            (
+                "insert into measurement.msr_input_findings values "
+                "('transactions', 'unknown_member', 'kept', 1, date '2026-06-30')"
+            ),
+        ),
     ],
 )
 def test_each_guard_notices_what_it_guards(spoiled, checks, name, change):
