@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from activation.publication import check_file
 from tellerline.settings import Settings
+from tellerline.sql import literal
 from tellerline.state import METADATA, State
 
 COLUMNS = (
@@ -60,8 +61,8 @@ class Acknowledged:
             connection.execute(f"create or replace table acknowledged ({COLUMNS})")
             return
         check_file(self.path, self.sha256)
-        path = str(self.path).replace("'", "''")
-        connection.execute(f"create or replace table acknowledged as from read_parquet('{path}')")
+        path = literal(str(self.path))
+        connection.execute(f"create or replace table acknowledged as from read_parquet({path})")
 
 
 def acknowledged_path(

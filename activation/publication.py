@@ -17,6 +17,7 @@ import duckdb
 
 from tellerline.canonical import canonical_json, parse_canonical, sha256_hex
 from tellerline.errors import ConflictError, IntegrityError, RunStoppedError
+from tellerline.sql import literal
 
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
@@ -105,8 +106,8 @@ class Publication:
 
     def view(self, connection: duckdb.DuckDBPyConnection, dataset: str, name: str) -> None:
         """Make the view `name` over a dataset whose bytes were checked."""
-        path = str(self.verified(dataset).path).replace("'", "''")
-        connection.execute(f"create or replace view \"{name}\" as from read_parquet('{path}')")
+        path = literal(str(self.verified(dataset).path))
+        connection.execute(f'create or replace view "{name}" as from read_parquet({path})')
 
 
 def open_current(published: Path) -> Publication:
@@ -219,9 +220,9 @@ def attach_vault(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Raises:
         ConflictError: Another process holds it.
     """
-    quoted = str(path).replace("'", "''")
+    quoted = literal(str(path))
     try:
-        connection.execute(f"attach '{quoted}' as vault (read_only)")
+        connection.execute(f"attach {quoted} as vault (read_only)")
     except duckdb.IOException as error:
         raise _held(path, error) from None
 

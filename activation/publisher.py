@@ -35,6 +35,7 @@ from tellerline.clock import new_id, timestamp
 from tellerline.durable import make_folder, publish_folder, replace_file
 from tellerline.errors import ContractError
 from tellerline.settings import Settings
+from tellerline.sql import literal
 
 DBT_MANIFEST = "dbt_manifest"
 REQUIRED_DATASETS = frozenset(
@@ -180,11 +181,11 @@ def _describe(segment: Segment, lineage: SegmentLineage, members: int) -> dict[s
 
 def _copy(source: _Source, relation: Relation, staging: Path, name: str) -> dict[str, Any]:
     columns = ", ".join(f'"{column}"' for column in relation.columns) or "*"
-    path = str(staging / name).replace("'", "''")
+    path = literal(str(staging / name))
     try:
         row = source.connection.execute(
             f"copy (select {columns} from {source.name(relation)} order by all) "
-            f"to '{path}' (format parquet, compression zstd)"
+            f"to {path} (format parquet, compression zstd)"
         ).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise ContractError(

@@ -22,6 +22,7 @@ from curation.patterns import words_of
 from curation.seeds import read_rows, write_rows
 from sandbox.feeds.evaluation.labelled import Labelled, Named, labelled_descriptors
 from sandbox.feeds.world import load_world
+from tellerline.sql import literal
 
 PROJECT = Path(__file__).resolve().parents[1]
 SEEDS = PROJECT / "seeds" / "merchants"
@@ -130,7 +131,9 @@ def _read(home: Path, rows: Sequence[Labelled]) -> Scores:
         table = home / "labels.csv"
         numbered = [(f"t{number}", *row) for number, row in enumerate(rows)]
         write_rows(table, ("transaction_id", *Labelled._fields), numbered)
-        connection.execute(f"insert into truth.labels from read_csv('{table}', all_varchar = true)")
+        connection.execute(
+            f"insert into truth.labels from read_csv({literal(str(table))}, all_varchar = true)"
+        )
         connection.execute(
             "insert into raw.transactions select transaction_id, 1, 'posted', 'debit', channel, "
             "10, mcc, descriptor, company, entry, entry_class, date '2026-06-30', "

@@ -20,12 +20,12 @@ from ingestion.contracts import Feed
 from ingestion.lines import UNUSED, Lines, write_lines
 from ingestion.outline import Outline, draw_outline
 from ingestion.receipts import Receipt
-from ingestion.sql import literals
 from ingestion.staging import Layout, Stage, stage_columns, stage_query
 from ingestion.store import ContentStore
 from ingestion.warehouse import Databases
 from tellerline.durable import PRIVATE_FILE
 from tellerline.errors import IntegrityError
+from tellerline.sql import literals
 
 MAXIMUM_ROWS = 1_000_000
 MAXIMUM_BYTES = 256_000_000

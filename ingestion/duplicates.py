@@ -7,9 +7,9 @@ A later row with the same content is a duplicate; with other content it is rejec
 from __future__ import annotations
 
 from ingestion.contracts import Feed
-from ingestion.sql import identifiers
 from ingestion.tokens import tokenised
 from ingestion.warehouse import Databases
+from tellerline.sql import identifiers
 
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"

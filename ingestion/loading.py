@@ -29,7 +29,6 @@ from ingestion.receipts import (
     Receipt,
 )
 from ingestion.rejections import store_rejections
-from ingestion.sql import identifiers, literal, literals
 from ingestion.staging import Stage
 from ingestion.tables import LOADS_COLUMNS
 from ingestion.tokens import store_numbers, tokenised
@@ -39,6 +38,7 @@ from tellerline.clock import Clock
 from tellerline.consent_journal import COLUMNS as JOURNAL_COLUMNS
 from tellerline.consent_journal import Addition, ConsentJournal
 from tellerline.errors import IntegrityError
+from tellerline.sql import identifiers, literal, literals
 
 CONSENT_FEED = "consent_changes"
 

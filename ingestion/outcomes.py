@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingestion.sql import literal
 from ingestion.warehouse import open_databases
 from tellerline.errors import IntegrityError
 from tellerline.settings import Settings
+from tellerline.sql import literal
 
 LOCK_WAIT_SECONDS = 300.0
 COLUMNS = (

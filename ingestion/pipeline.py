@@ -23,7 +23,6 @@ from ingestion.receiving import Arrivals, Receiver
 from ingestion.reconciling import Standing, choose_receipts, take_stock
 from ingestion.report import FeedReport, IngestReport
 from ingestion.run_record import RunRecord
-from ingestion.sql import identifiers
 from ingestion.store import ContentStore
 from ingestion.tables import prepare_tables
 from ingestion.verdicts import WAITING
@@ -39,6 +38,7 @@ from tellerline.durable import make_folder
 from tellerline.errors import RunStoppedError, TellerlineError, UsageError
 from tellerline.outbox import Reporter
 from tellerline.settings import Settings
+from tellerline.sql import identifiers
 from tellerline.state import State
 
 LOCK_WAIT_SECONDS = 300.0

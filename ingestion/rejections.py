@@ -9,9 +9,9 @@ from ingestion import reasons
 from ingestion.contracts import Feed
 from ingestion.duplicates import CONFLICT
 from ingestion.splitting import LINE
-from ingestion.sql import literal
 from ingestion.staging import Stage
 from ingestion.warehouse import Databases
+from tellerline.sql import literal
 
 LINE_CLASS = "line"
 KEY_CLASS = "key"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ingestion.contracts import Feed
 from ingestion.file_format import FeedFile
 from ingestion.lines import MARK, UNUSED
-from ingestion.sql import character, literal, literals
+from tellerline.sql import character, literal, literals
 
 LINE = '"_line"'
 MAXIMUM_DEPTH = 32

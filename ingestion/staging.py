@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ingestion import reasons, splitting
 from ingestion.contracts import Feed, FeedField
 from ingestion.lines import MARK
-from ingestion.sql import identifier, identifiers, literal
 from ingestion.values import Check, Value, checks_of, read_value, scrubbed
+from tellerline.sql import identifier, identifiers, literal
 
 AMOUNT_TYPE = "decimal(38,2)"
 _CONTROL = "[\\x00-\\x1f\\x7f]"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ingestion.contracts import LOAD_COLUMNS, Feed
-from ingestion.sql import identifier
 from ingestion.warehouse import NUMBER_KINDS, Databases
 from tellerline.errors import ContractError
+from tellerline.sql import identifier
 
 LOADS_COLUMNS: dict[str, str] = {
     "load_id": "varchar",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ingestion.contracts import Feed, FeedField
 from ingestion.keys import MemberKey
-from ingestion.sql import identifier, literal
 from ingestion.warehouse import NUMBER_KINDS, Databases
+from tellerline.sql import identifier, literal
 
 
 def token_fields(feed: Feed) -> tuple[FeedField, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ingestion import reasons
 from ingestion.contracts import FeedField
 from ingestion.file_format import FeedFile
-from ingestion.sql import identifier, literal, literals
+from tellerline.sql import identifier, literal, literals
 
 _INTEGER = "[+-]?[0-9]{1,18}"
 _DECIMAL = r"[+-]?[0-9]{1,16}(?:\.[0-9]{1,2})?"

@@ -18,7 +18,6 @@ from typing import Any
 import duckdb
 
 from ingestion.keys import MemberKey
-from ingestion.sql import identifier, literal
 from ingestion.workspace import RETRY_SECONDS
 from tellerline.durable import make_folder
 from tellerline.errors import (
@@ -29,6 +28,7 @@ from tellerline.errors import (
     RunStoppedError,
 )
 from tellerline.settings import Settings
+from tellerline.sql import identifier, literal
 
 NUMBER_KINDS = ("member", "account")
 """The kinds of numbers that the vault keeps beside their tokens."""

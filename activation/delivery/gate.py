@@ -20,6 +20,7 @@ from activation.policies.packs import packs_in_force
 from activation.publication import open_current, open_version
 from tellerline.errors import ConflictError, PolicyRefusedError, RunStoppedError
 from tellerline.scratch import scratch_database
+from tellerline.sql import literal
 
 
 def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) -> Approval:
@@ -40,8 +41,8 @@ def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) ->
     if not is_resumed:
         _check_current(context, plan)
     with scratch_database() as connection:
-        path = str(plan.verified_rows()).replace("'", "''")
-        connection.execute(f"create view plan as from read_parquet('{path}')")
+        path = literal(str(plan.verified_rows()))
+        connection.execute(f"create view plan as from read_parquet({path})")
         judgement = judge_question(context, question, connection, plan.counts)
     for refusal in judgement.refusals:
         raise PolicyRefusedError(

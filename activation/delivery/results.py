@@ -14,6 +14,7 @@ import duckdb
 
 from activation.delivery.rows import WithheldRow
 from activation.destinations.declaration import Outcome
+from tellerline.sql import literal
 
 SUPPRESSED_LATE = "suppressed_late"
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
@@ -113,8 +114,8 @@ def write_outcomes(
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
-    target = str(path).replace("'", "''")
-    connection.execute(f"copy {table} to '{target}' (format parquet, compression zstd)")
+    target = literal(str(path))
+    connection.execute(f"copy {table} to {target} (format parquet, compression zstd)")
 
 
 _RESULTS = """

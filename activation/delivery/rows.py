@@ -14,9 +14,9 @@ from pathlib import Path
 import duckdb
 
 from activation.destinations.declaration import Stage
-from activation.destinations.fields import sql_text
 from activation.plan.mapping import IDENTIFIER_COLUMNS, MEMBER_KEY, Mapping
 from tellerline.errors import ContractError
+from tellerline.sql import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class RunRows:
         self, connection: duckdb.DuckDBPyConnection, plan_rows: Path, mapping: Mapping
     ) -> None:
         self.connection = connection
-        path = str(plan_rows).replace("'", "''")
+        path = literal(str(plan_rows))
         columns = [
             *(f"identifiers.{c}" for kind in mapping.kinds for c in IDENTIFIER_COLUMNS[kind]),
             *(f"attributes.{name}" for name in mapping.attributes),
@@ -71,7 +71,7 @@ class RunRows:
                 plan.seq, plan.member_id, plan.member_id as {MEMBER_KEY}, plan.operation,
                 plan.excluded_reason, plan.consent_event_id, plan.consent_recorded_at,
                 plan.record_id, plan.after_attributes, plan.after_token{selected}
-            from read_parquet('{path}') as plan
+            from read_parquet({path}) as plan
             left join identifiers on plan.member_id = identifiers.member_id
             left join attributes on plan.member_id = attributes.member_id
             where plan.operation <> 'excluded'
@@ -127,7 +127,7 @@ class RunRows:
             f"""
             select
                 ordinal,
-                string_agg(fragment, {sql_text(stage.separator)} order by seq),
+                string_agg(fragment, {literal(stage.separator)} order by seq),
                 list(key order by seq)
             from stage_rows
             where
@@ -206,7 +206,7 @@ class RunRows:
 
 
 def _selects(stage: Stage) -> str:
-    operations = ", ".join(sql_text(operation) for operation in sorted(stage.operations))
+    operations = ", ".join(literal(operation) for operation in sorted(stage.operations))
     return f"operation in ({operations}) and ({stage.condition}) and {stage.key} is not null"
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tellerline.errors import ConfigurationError
+from tellerline.sql import literal
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _FORMULA_START = r"'^([=+\-@\t\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])'"
@@ -28,11 +29,6 @@ class MappedField:
             raise ConfigurationError(f"column {self.column}", "is no plain column name.")
 
 
-def sql_text(value: str) -> str:
-    """Return `value` as an SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def sql_json_text(expression: str) -> str:
     """Return SQL for `expression` as a JSON string; a missing value becomes the empty string."""
     return f"to_json(coalesce(cast({expression} as varchar), ''))"
@@ -45,7 +41,7 @@ def sql_csv_cell(expression: str) -> str:
     before a leading `=`, `+`, `-`, `@` or tab, also in their full-width forms.
     """
     line = rf"regexp_replace(coalesce(cast({expression} as varchar), ''), '[\r\n]+', ' ', 'g')"
-    safe = f"regexp_replace({line}, {_FORMULA_START}, {sql_text(_APOSTROPHE)})"
+    safe = f"regexp_replace({line}, {_FORMULA_START}, {literal(_APOSTROPHE)})"
     quoted = f"""'"' || replace({safe}, '"', '""') || '"'"""
     return f"""case when regexp_matches({safe}, '[",]') then {quoted} else {safe} end"""
 
@@ -53,7 +49,7 @@ def sql_csv_cell(expression: str) -> str:
 def sql_json_object(members: list[tuple[str, str]]) -> str:
     """Return SQL that concatenates a JSON object from names and SQL expressions of JSON values."""
     parts = [
-        f"{sql_text(('{' if position == 0 else ',') + _json_name(name))} || {expression}"
+        f"{literal(('{' if position == 0 else ',') + _json_name(name))} || {expression}"
         for position, (name, expression) in enumerate(members)
     ]
     return " || ".join(parts) + " || '}'" if parts else "'{}'"

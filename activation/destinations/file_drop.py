@@ -25,10 +25,11 @@ from activation.destinations.declaration import (
     Stage,
     reason_code,
 )
-from activation.destinations.fields import MappedField, sql_csv_cell, sql_text
+from activation.destinations.fields import MappedField, sql_csv_cell
 from tellerline.canonical import canonical_json, parse_json, sha256_hex
 from tellerline.durable import create_file
 from tellerline.errors import ConfigurationError, RunStoppedError
+from tellerline.sql import literal
 
 DECLARATION = Declaration(
     type="file_drop",
@@ -84,9 +85,9 @@ class FileDrop:
         header = ",".join(("member_key", *(mapped.name for mapped in self._fields)))
         key = sql_csv_cell("member_key")
         cells = "".join(f" || ',' || {sql_csv_cell(f.column)}" for f in self._fields)
-        is_removed = f"operation = {sql_text(Operation.REMOVE)}"
+        is_removed = f"operation = {literal(Operation.REMOVE)}"
         if self._form == "delta":
-            empty = sql_text("," * len(self._fields))
+            empty = literal("," * len(self._fields))
             fragment = (
                 f"operation || ',' || {key} || case when {is_removed} then {empty} "
                 f"else ''{cells} end"

@@ -20,7 +20,7 @@ from activation.destinations.declaration import (
     Operation,
     Stage,
 )
-from activation.destinations.fields import MappedField, sql_json_object, sql_json_text, sql_text
+from activation.destinations.fields import MappedField, sql_json_object, sql_json_text
 from activation.destinations.hubspot_answers import (
     as_object,
     read_membership,
@@ -34,6 +34,7 @@ from tellerline.errors import (
     RetryableError,
     RunStoppedError,
 )
+from tellerline.sql import literal
 
 Reader = Callable[[Reply, Batch, str], Answer]
 DECLARATION = Declaration(
@@ -124,7 +125,7 @@ class HubSpot:
             fragment=sql_json_object(
                 [
                     ("id", sql_json_text("member_key")),
-                    ("idProperty", sql_text(json.dumps(self._key))),
+                    ("idProperty", literal(json.dumps(self._key))),
                     ("objectWriteTraceId", sql_json_text("seq")),
                     ("properties", self._properties()),
                 ]
@@ -235,7 +236,7 @@ class HubSpot:
             operations=frozenset({Operation.REMOVE}),
             condition="excluded_reason = 'consent_withdrawn' and email is not null",
             key="cast(seq as varchar)",
-            fragment=f"{sql_text(opening)} || {sql_json_text('email')} || {sql_text(constants)}",
+            fragment=f"{literal(opening)} || {sql_json_text('email')} || {literal(constants)}",
             prefix='{"inputs":[',
             suffix="]}",
             records=self.limits.records(STATUSES_PER_BATCH),

@@ -32,6 +32,7 @@ from tellerline.clock import Clock
 from tellerline.durable import make_folder, sync_file, sync_folder
 from tellerline.errors import ConflictError, IntegrityError, RunStoppedError
 from tellerline.settings import Settings
+from tellerline.sql import literal
 from tellerline.state import State
 
 RECORD_FILE_MODE = 0o640
@@ -213,11 +214,11 @@ def _write_file(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str,
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
-    literal = str(temporary).replace("'", "''")
+    target = literal(str(temporary))
     # Hashes do not compress: the fastest level costs 2 % in size and halves the time.
     query = f"""
         copy (select {_FILE_COLUMNS} from {_COMMITTED} order by position)
-        to '{literal}' (format parquet, compression zstd, compression_level 1)
+        to {target} (format parquet, compression zstd, compression_level 1)
     """
     try:
         connection.execute(query)

@@ -22,6 +22,7 @@ from tellerline.clock import new_id, timestamp
 from tellerline.durable import make_folder, publish_folder
 from tellerline.errors import ContractError
 from tellerline.scratch import scratch_database
+from tellerline.sql import literal
 
 VIEWS = ("consents", "suppressions", "caps", "holdouts", "identities", "attributes")
 # The key of datasets in which a second row would make a member of the plan twice.
@@ -145,8 +146,8 @@ def _check_datasets(
 
 
 def _write_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
-    target = str(path).replace("'", "''")
-    connection.execute(f"copy plan to '{target}' (format parquet, compression zstd)")
+    target = literal(str(path))
+    connection.execute(f"copy plan to {target} (format parquet, compression zstd)")
     return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
 
 

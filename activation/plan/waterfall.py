@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import duckdb
 
 from activation.consent import ConsentScope
-from activation.destinations.fields import sql_text
 from activation.governance.segments import FrequencyCap
 from activation.plan.mapping import IDENTIFIER_COLUMNS, MEMBER_KEY, Mapping
+from tellerline.sql import literal
 
 # A member holds the identifier that others also claim when the member's id sorts first.
 UNIQUE_KINDS = ("email", "phone")
@@ -64,14 +64,14 @@ def run_waterfall(connection: duckdb.DuckDBPyConnection, inputs: WaterfallInputs
 
 def make_identifiers(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Make the table `identifiers`: one row a member, one column an identifier column."""
-    kinds = ", ".join(sql_text(kind) for kind in mapping.kinds) or "''"
-    unique = ", ".join(sql_text(kind) for kind in UNIQUE_KINDS)
+    kinds = ", ".join(literal(kind) for kind in mapping.kinds) or "''"
+    unique = ", ".join(literal(kind) for kind in UNIQUE_KINDS)
     columns = [
-        f"max(identifier_value) filter (where identifier_kind = {sql_text(kind)}) as {kind}"
+        f"max(identifier_value) filter (where identifier_kind = {literal(kind)}) as {kind}"
         if IDENTIFIER_COLUMNS[kind] == (kind,)
         else ", ".join(
-            f"max(identifier_value ->> {sql_text('$.' + column)}) "
-            f"filter (where identifier_kind = {sql_text(kind)}) as {column}"
+            f"max(identifier_value ->> {literal('$.' + column)}) "
+            f"filter (where identifier_kind = {literal(kind)}) as {column}"
             for column in IDENTIFIER_COLUMNS[kind]
         )
         for kind in mapping.kinds
@@ -109,27 +109,27 @@ def _candidates(inputs: WaterfallInputs) -> str:
     # What leaves for a member, as text: the same text, the same token; another, an update.
     content = " || chr(31) || ".join(
         [
-            sql_text(",".join(f"{f.name}={f.column}" for f in mapping.fields)),
+            literal(",".join(f"{f.name}={f.column}" for f in mapping.fields)),
             *(f"coalesce(identifiers.{column}, '')" for column in identifier_columns),
             "cast(json_object(" + attributes + ") as varchar)",
         ]
     )
     texts = inputs.accepted_texts
-    accepted = ", ".join(sql_text(text) for text in texts or ())
+    accepted = ", ".join(literal(text) for text in texts or ())
     text_refused = (
         f"(list_contains([{accepted}]::varchar[], consents.text_version) "
         f"and list_contains([{accepted}]::varchar[], live_consent.text_version)) is not true"
         if texts is not None
         else "false"
     )
-    channel = sql_text(inputs.scope.channel)
+    channel = literal(inputs.scope.channel)
     return f"""
         create or replace table candidates as
         with
         consent as (
             select member_id, is_granted, text_version
             from consents
-            where channel = {channel} and purpose = {sql_text(inputs.scope.purpose)}
+            where channel = {channel} and purpose = {literal(inputs.scope.purpose)}
         ),
         suppression as (
             select
@@ -144,11 +144,11 @@ def _candidates(inputs: WaterfallInputs) -> str:
             from caps
             where
                 channel = {channel}
-                and touched_date > date {sql_text(inputs.business_date)} - {inputs.cap.window_days}
+                and touched_date > date {literal(inputs.business_date)} - {inputs.cap.window_days}
             group by member_id
         ),
         held as (
-            select distinct member_id from holdouts where segment_id = {sql_text(inputs.segment_id)}
+            select distinct member_id from holdouts where segment_id = {literal(inputs.segment_id)}
         )
         select
             audience.member_id,

@@ -11,6 +11,7 @@ import duckdb
 from activation.governance.segments import Purpose
 from activation.segments.changes import SegmentChange
 from activation.segments.revisions import Revision
+from tellerline.sql import literal
 
 BASE, HEAD = "base", "head"
 # Reasons hold amounts and days of single members: only their wording is counted. Bands stay.
@@ -58,7 +59,7 @@ class Audiences:
     """
 
     def __init__(self, folder: Path, warehouse: Path) -> None:
-        self._warehouse = str(warehouse).replace("'", "''")
+        self._warehouse = literal(str(warehouse))
         self._connection = duckdb.connect(str(folder / "audiences.duckdb"))
         self._connection.execute(
             "create table audiences "
@@ -141,7 +142,7 @@ class Audiences:
         )
 
     def _attach(self) -> None:
-        self._connection.execute(f"attach '{self._warehouse}' as warehouse (read_only)")
+        self._connection.execute(f"attach {self._warehouse} as warehouse (read_only)")
 
     def _detach(self) -> None:
         self._connection.execute("detach warehouse")

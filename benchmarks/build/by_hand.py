@@ -8,6 +8,7 @@ import duckdb
 import typer
 
 from benchmarks.build.raw import HERE, PROJECT, SETTINGS
+from tellerline.sql import literal
 
 
 def make_by_hand(raw: Path, out: Path) -> None:
@@ -19,9 +20,9 @@ def make_by_hand(raw: Path, out: Path) -> None:
     """
     with duckdb.connect(str(out), config={"storage_compatibility_version": "v1.5.0"}) as connection:
         connection.execute(SETTINGS)
-        connection.execute(f"set temp_directory = '{out.parent / 'tmp_by_hand'}'")
-        connection.execute(f"set variable seeds = '{PROJECT / 'seeds'}'")
-        connection.execute(f"attach '{raw}' as source (read_only)")
+        connection.execute(f"set temp_directory = {literal(str(out.parent / 'tmp_by_hand'))}")
+        connection.execute(f"set variable seeds = {literal(str(PROJECT / 'seeds'))}")
+        connection.execute(f"attach {literal(str(raw))} as source (read_only)")
         connection.execute((HERE / "by_hand.sql").read_text(encoding="utf-8"))
 
 

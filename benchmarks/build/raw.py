@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from tellerline.errors import RunStoppedError
+from tellerline.sql import literal
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -109,8 +110,8 @@ def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     )
     try:
         connection.execute(SETTINGS)
-        connection.execute(f"set temp_directory = '{folder / 'tmp'}'")
-        connection.execute(f"attach '{folder / 'vault.duckdb'}' as vault")
+        connection.execute(f"set temp_directory = {literal(str(folder / 'tmp'))}")
+        connection.execute(f"attach {literal(str(folder / 'vault.duckdb'))} as vault")
         yield connection
     finally:
         connection.close()
@@ -119,7 +120,7 @@ def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def take_last_day(folder: Path) -> None:
     """Move the rows of the last day out of the raw tables of a folder, to return later."""
     with opened(folder) as connection:
-        connection.execute(f"attach '{folder / 'last_day.duckdb'}' as last_day")
+        connection.execute(f"attach {literal(str(folder / 'last_day.duckdb'))} as last_day")
         connection.execute("create schema last_day.raw")
         for table in (*FEEDS, "loads"):
             of_the_day = f"from raw.{table} where business_date = date '{LAST_DAY}'"
@@ -137,7 +138,9 @@ def take_last_day(folder: Path) -> None:
 def return_last_day(folder: Path) -> None:
     """Let the files of the last day arrive."""
     with opened(folder) as connection:
-        connection.execute(f"attach '{folder / 'last_day.duckdb'}' as last_day (read_only)")
+        connection.execute(
+            f"attach {literal(str(folder / 'last_day.duckdb'))} as last_day (read_only)"
+        )
         for table in (*FEEDS, "loads", "rejections"):
             connection.execute(
                 f"insert into raw.{table} by name select * from last_day.raw.{table}"
@@ -152,7 +155,7 @@ def _make(institution: Institution) -> None:
             ("days", str(DAYS)),
             ("last_day", f"date '{LAST_DAY}'"),
             ("first_day", f"date '{LAST_DAY - timedelta(days=DAYS - 1)}'"),
-            ("seeds", f"'{PROJECT / 'seeds'}'"),
+            ("seeds", literal(str(PROJECT / "seeds"))),
         ):
             connection.execute(f"set variable {name} = {value}")
         connection.execute((HERE / "institution.sql").read_text(encoding="utf-8"))

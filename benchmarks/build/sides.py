@@ -13,6 +13,7 @@ import duckdb
 from benchmarks.build.processes import Run, run
 from benchmarks.build.raw import PROJECT, SETTINGS, Institution
 from tellerline.errors import RunStoppedError
+from tellerline.sql import literal
 
 FINAL_TABLES = (
     "klis.fct_member_klis",
@@ -81,8 +82,8 @@ class Home:
         query = compiled.read_text(encoding="utf-8")
         with duckdb.connect() as connection:
             connection.execute(SETTINGS)
-            connection.execute(f"set temp_directory = '{self.folder / 'tmp'}'")
-            connection.execute(f"attach '{self.warehouse}' as warehouse (read_only)")
+            connection.execute(f"set temp_directory = {literal(str(self.folder / 'tmp'))}")
+            connection.execute(f"attach {literal(str(self.warehouse))} as warehouse (read_only)")
             connection.execute("create table lines as select * from warehouse.seeds.kli_rules")
             if doubled:
                 connection.execute(
@@ -106,9 +107,9 @@ def check_equal(home: Home, by_hand: Path) -> None:
     """
     with duckdb.connect() as connection:
         connection.execute(SETTINGS)
-        connection.execute(f"set temp_directory = '{home.folder / 'tmp'}'")
-        connection.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
-        connection.execute(f"attach '{by_hand}' as by_hand (read_only)")
+        connection.execute(f"set temp_directory = {literal(str(home.folder / 'tmp'))}")
+        connection.execute(f"attach {literal(str(home.warehouse))} as warehouse (read_only)")
+        connection.execute(f"attach {literal(str(by_hand))} as by_hand (read_only)")
         for name in FINAL_TABLES:
             built, made = f"warehouse.{name}", f"by_hand.{name.split('.')[1]}"
             columns = ", ".join(

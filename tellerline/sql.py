@@ -1,4 +1,4 @@
-"""The one place where names and texts from contracts become parts of SQL."""
+"""The one place where names and texts become parts of SQL."""
 
 from __future__ import annotations
 
