@@ -121,6 +121,26 @@ where 1 = 0
 }) }}
 {%- endmacro -%}
 
+{#- The values that each column of a model or seed may have, where its YAML lists them. Columns of lists
+    are left out. -#}
+{%- macro allowed_values_of(relation) -%}
+{%- set found = {} -%}
+{%- if execute -%}
+    {%- for kind in ['model', 'seed'] -%}
+        {%- set unique_id = kind ~ '.' ~ project_name ~ '.' ~ relation.identifier -%}
+        {%- if unique_id in graph.nodes -%}
+            {%- for column in graph.nodes[unique_id].columns.values() -%}
+                {%- set values = column.config.meta.get('allowed_values') -%}
+                {%- if values and not (column.data_type or '').endswith('[]') -%}
+                    {%- do found.update({column.name: values}) -%}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endif -%}
+{{ return(found) }}
+{%- endmacro -%}
+
 {#- `listed` when a column's values are listed, else why they are open; empty when nobody has said. -#}
 {%- macro value_space(column) -%}
 {%- set meta = column.config.meta -%}

@@ -13,7 +13,7 @@ transactions as (
 ),
 
 patterns as (
-    select * from {{ ref('merchant_patterns') }}
+    select * from {{ ref('dim_merchant_patterns') }}
 ),
 
 merchants as (
@@ -175,73 +175,41 @@ readings as (
     group by reading_id
 ),
 
-plain_patterns as (
-    select
-        patterns.rule_id,
-        patterns.merchant_id,
-        patterns.match_kind,
-        patterns.confidence,
-        coalesce(patterns.is_common_word, false) as is_common_word,
-        merchants.category_id,
-        {{ plain_words('patterns.pattern') }} as pattern_text
-    from patterns
-    inner join merchants on patterns.merchant_id = merchants.merchant_id
-),
-
-prepared_patterns as (
-    select
-        plain_patterns.rule_id,
-        plain_patterns.merchant_id,
-        plain_patterns.match_kind,
-        plain_patterns.confidence,
-        plain_patterns.is_common_word,
-        categories.parent_category_id,
-        plain_patterns.pattern_text,
-        split_part(plain_patterns.pattern_text, ' ', 1) as first_word,
-        length(plain_patterns.pattern_text) as pattern_length,
-        -- What is too short or too common to be told in the middle of a text.
-        plain_patterns.match_kind <> 'word'
-        and not coalesce(plain_patterns.is_common_word, false)
-        and length(plain_patterns.pattern_text) >= 8 as is_told_inside
-    from plain_patterns
-    inner join categories on plain_patterns.category_id = categories.category_id
-),
-
 -- The first three characters bring together what can match; only those pairs are compared.
 start_matches as (
     select
         readings.reading_id,
         readings.mcc_parent_category_id,
-        prepared_patterns.rule_id,
-        prepared_patterns.merchant_id,
-        prepared_patterns.parent_category_id,
-        prepared_patterns.is_common_word,
-        prepared_patterns.pattern_length,
-        prepared_patterns.confidence,
+        patterns.rule_id,
+        patterns.merchant_id,
+        patterns.parent_category_id,
+        patterns.is_common_word,
+        patterns.pattern_length,
+        patterns.confidence,
         case
-            when {{ begins_with("readings.clean_text || ' '", "prepared_patterns.pattern_text || ' '") }}
+            when {{ begins_with("readings.clean_text || ' '", "patterns.pattern_text || ' '") }}
                 then 'start'
             when
-                prepared_patterns.match_kind = 'prefix'
-                and {{ begins_with('readings.clean_text', 'prepared_patterns.pattern_text') }}
+                patterns.match_kind = 'prefix'
+                and {{ begins_with('readings.clean_text', 'patterns.pattern_text') }}
                 then 'start'
             -- Cut short by a card network or, at 16 characters, by ACH: all that is left is the
             -- beginning of the pattern, with a place or an entry behind it or without.
             when
                 length(coalesce(readings.company_text, readings.clean_text)) >= 8
                 and {{ begins_with(
-                    'prepared_patterns.pattern_text', 'coalesce(readings.company_text, readings.clean_text)'
+                    'patterns.pattern_text', 'coalesce(readings.company_text, readings.clean_text)'
                 ) }}
                 then 'cut'
             when
-                prepared_patterns.pattern_length > 18
-                and {{ begins_with('readings.clean_text', 'substr(prepared_patterns.pattern_text, 1, 18)') }}
+                patterns.pattern_length > 18
+                and {{ begins_with('readings.clean_text', 'substr(patterns.pattern_text, 1, 18)') }}
                 then 'cut'
         end as found_at
     from readings
-    inner join prepared_patterns
-        on substr(readings.clean_text || '  ', 1, 3) = substr(prepared_patterns.pattern_text || '  ', 1, 3)
-    where prepared_patterns.match_kind in ('start', 'prefix')
+    inner join patterns
+        on substr(readings.clean_text || '  ', 1, 3) = substr(patterns.pattern_text || '  ', 1, 3)
+    where patterns.match_kind in ('start', 'prefix')
 ),
 
 words as (
@@ -261,20 +229,20 @@ word_matches as (
     select
         words.reading_id,
         words.mcc_parent_category_id,
-        prepared_patterns.rule_id,
-        prepared_patterns.merchant_id,
-        prepared_patterns.parent_category_id,
-        prepared_patterns.is_common_word,
-        prepared_patterns.pattern_length,
-        prepared_patterns.confidence,
-        case when prepared_patterns.match_kind = 'word' then 'start' else 'inside' end as found_at
+        patterns.rule_id,
+        patterns.merchant_id,
+        patterns.parent_category_id,
+        patterns.is_common_word,
+        patterns.pattern_length,
+        patterns.confidence,
+        case when patterns.match_kind = 'word' then 'start' else 'inside' end as found_at
     from words
-    inner join prepared_patterns on words.word = prepared_patterns.first_word
+    inner join patterns on words.word = patterns.first_word
     where
-        (prepared_patterns.match_kind = 'word' and words.word = prepared_patterns.pattern_text)
+        (patterns.match_kind = 'word' and words.word = patterns.pattern_text)
         or (
-            prepared_patterns.is_told_inside
-            and ' ' || words.clean_text || ' ' like '% ' || prepared_patterns.pattern_text || ' %'
+            patterns.is_told_inside
+            and ' ' || words.clean_text || ' ' like '% ' || patterns.pattern_text || ' %'
         )
 ),
 

@@ -1,14 +1,14 @@
 {#- Several promises of one model, checked in one query. Each broken promise is one row.
 
     key: columns that are never null and unique together.
-    words: for each column, the values that it may have; null is none of them and allowed.
-    conditions: for each name, an expression that no row makes false. -#}
-{% test holds(model, key=[], words={}, conditions={}) %}
+    conditions: for each name, an expression that no row makes false.
+    Columns have the values that their YAML lists; null is none of them and allowed. -#}
+{% test holds(model, key=[], conditions={}) %}
 
 {{ config(meta={'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"}) }}
 
 {%- set promises = {} -%}
-{%- for column, values in words.items() -%}
+{%- for column, values in allowed_values_of(model).items() -%}
     {%- set listed = [] -%}
     {%- for value in values -%}{%- do listed.append(quoted(value)) -%}{%- endfor -%}
     {%- do promises.update({'words of ' ~ column: column ~ ' in (' ~ listed | join(', ') ~ ')'}) -%}
