@@ -115,7 +115,7 @@ def _read(home: Path, rows: Sequence[Labelled]) -> Scores:
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema raw")
         connection.execute(
-            "create table raw.transactions (transaction_id varchar, version integer, "
+            "create table raw.transactions (transaction_id varchar, version bigint, "
             "status varchar, direction varchar, channel varchar, amount decimal(18, 2), "
             "mcc varchar, descriptor varchar, ach_company_name varchar, "
             "ach_entry_description varchar, ach_entry_class varchar, posted_date date, "

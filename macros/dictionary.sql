@@ -121,23 +121,25 @@ where 1 = 0
 }) }}
 {%- endmacro -%}
 
-{#- The values that each column of a model or seed may have, where its YAML lists them. Columns of lists
-    are left out. -#}
-{%- macro allowed_values_of(relation) -%}
+{#- For each column of a model or seed whose YAML lists its values, a condition that they keep to the list;
+    of a column of lists, each part of them. -#}
+{%- macro listed_values_of(relation) -%}
 {%- set found = {} -%}
-{%- if execute -%}
-    {%- for kind in ['model', 'seed'] -%}
-        {%- set unique_id = kind ~ '.' ~ project_name ~ '.' ~ relation.identifier -%}
-        {%- if unique_id in graph.nodes -%}
-            {%- for column in graph.nodes[unique_id].columns.values() -%}
-                {%- set values = column.config.meta.get('allowed_values') -%}
-                {%- if values and not (column.data_type or '').endswith('[]') -%}
-                    {%- do found.update({column.name: values}) -%}
-                {%- endif -%}
-            {%- endfor -%}
+{%- for kind in ['model', 'seed'] if execute -%}
+    {%- set unique_id = kind ~ '.' ~ project_name ~ '.' ~ relation.identifier -%}
+    {%- set columns = graph.nodes[unique_id].columns.values() if unique_id in graph.nodes else [] -%}
+    {%- for column in columns if column.config.meta.get('allowed_values') -%}
+        {%- set values = column.config.meta.allowed_values -%}
+        {%- if (column.data_type or '').endswith('[]') -%}
+            {%- set condition = holds_all(text_list(quoted(values | join('|'))), column.name) -%}
+        {%- else -%}
+            {%- set listed = [] -%}
+            {%- for value in values -%}{%- do listed.append(quoted(value)) -%}{%- endfor -%}
+            {%- set condition = column.name ~ ' in (' ~ listed | join(', ') ~ ')' -%}
         {%- endif -%}
+        {%- do found.update({'words of ' ~ column.name: condition}) -%}
     {%- endfor -%}
-{%- endif -%}
+{%- endfor -%}
 {{ return(found) }}
 {%- endmacro -%}
 

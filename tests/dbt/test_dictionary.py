@@ -55,6 +55,28 @@ def test_every_column_from_core_upward_is_described_and_owned(models, manifest):
     assert wrong == []
 
 
+def test_every_list_of_values_is_checked(manifest):
+    nodes = manifest["nodes"].values()
+    checked = {
+        node["attached_node"]: node["compiled_code"]
+        for node in nodes
+        if node["resource_type"] == "test" and node["name"].endswith("__holds")
+    }
+    lists = [
+        (node["unique_id"], column["name"])
+        for node in nodes
+        if node["resource_type"] in ("model", "seed")
+        for column in node["columns"].values()
+        if column["config"]["meta"].get("allowed_values")
+    ]
+    assert len(lists) > 50
+    assert [
+        (unique_id, name)
+        for unique_id, name in lists
+        if f"'words of {name}' as promise" not in checked.get(unique_id, "")
+    ] == []
+
+
 def test_dictionary_holds_every_column_from_core_upward(built, models):
     listed = set(built.rows("select model_name, attribute_name from dictionary.dict_attributes"))
     expected = {

@@ -7,12 +7,7 @@
 
 {{ config(meta={'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"}) }}
 
-{%- set promises = {} -%}
-{%- for column, values in allowed_values_of(model).items() -%}
-    {%- set listed = [] -%}
-    {%- for value in values -%}{%- do listed.append(quoted(value)) -%}{%- endfor -%}
-    {%- do promises.update({'words of ' ~ column: column ~ ' in (' ~ listed | join(', ') ~ ')'}) -%}
-{%- endfor -%}
+{%- set promises = listed_values_of(model) -%}
 {%- do promises.update(conditions) %}
 
 with
