@@ -29,11 +29,11 @@ from tellerline.errors import (
 )
 from tellerline.settings import Settings
 from tellerline.sql import identifier, literal
+from tellerline.storage import BLOCK_ENDS_ARE_OURS, STORAGE_VERSION
 
 NUMBER_KINDS = ("member", "account")
 """The kinds of numbers that the vault keeps beside their tokens."""
 
-STORAGE_VERSION = "v1.5.0"
 MEMORY_LIMIT = "2GB"
 _HOLDER = re.compile(r"PID (\d+)")
 _LOCKED = "lock"
@@ -105,7 +105,8 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
         }
     )
     try:
-        connection.execute("set TimeZone = 'UTC'")
+        for statement in ("set TimeZone = 'UTC'", *BLOCK_ENDS_ARE_OURS):
+            connection.execute(statement)
         deadline = time.monotonic() + wait_seconds
         for name, path in (("warehouse", settings.warehouse), ("vault", settings.vault)):
             _attach(connection, name, path, deadline)

@@ -9,6 +9,7 @@ import typer
 
 from benchmarks.build.raw import HERE, PROJECT, SETTINGS
 from tellerline.sql import literal
+from tellerline.storage import STORAGE_VERSION
 
 
 def make_by_hand(raw: Path, out: Path) -> None:
@@ -18,7 +19,8 @@ def make_by_hand(raw: Path, out: Path) -> None:
         raw: The file with the raw tables.
         out: The file to make, with the final tables and what led to them.
     """
-    with duckdb.connect(str(out), config={"storage_compatibility_version": "v1.5.0"}) as connection:
+    storage = {"storage_compatibility_version": STORAGE_VERSION}
+    with duckdb.connect(str(out), config=storage) as connection:
         connection.execute(SETTINGS)
         connection.execute(f"set temp_directory = {literal(str(out.parent / 'tmp_by_hand'))}")
         connection.execute(f"set variable seeds = {literal(str(PROJECT / 'seeds'))}")

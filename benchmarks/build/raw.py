@@ -15,6 +15,7 @@ import duckdb
 
 from tellerline.errors import RunStoppedError
 from tellerline.sql import literal
+from tellerline.storage import BLOCK_ENDS_ARE_OURS, STORAGE_VERSION
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -43,7 +44,8 @@ MACROS = ("mixed", "draw", "pick", "load_of", "loaded_at_of", "day_of", "hex")
 TABLE_MACROS = (
     "purchases_on", "transaction_versions_on", "transactions_on", "events_on", "digital_events_on",
 )  # fmt: skip
-SETTINGS = """
+SETTINGS = f"""
+    {"; ".join(BLOCK_ENDS_ARE_OURS)};
     set TimeZone = 'UTC';
     set threads = 2;
     set memory_limit = '4GB';
@@ -107,7 +109,7 @@ def raw_tables(members: int, transactions: int) -> Institution:
 def opened(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse and vault of a folder, for writing."""
     connection = duckdb.connect(
-        str(folder / "warehouse.duckdb"), config={"storage_compatibility_version": "v1.5.0"}
+        str(folder / "warehouse.duckdb"), config={"storage_compatibility_version": STORAGE_VERSION}
     )
     try:
         connection.execute(SETTINGS)

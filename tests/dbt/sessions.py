@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tellerline.canonical import parse_json
+from tellerline.storage import STORAGE_VERSION
 from tests.databases import attached
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class DbtSession:
         connection = duckdb.connect(
             str(self.home / "warehouse.duckdb"),
             read_only=read_only,
-            config={"storage_compatibility_version": "v1.5.0"},
+            config={"storage_compatibility_version": STORAGE_VERSION},
         )
         try:
             mode = " (read_only)" if read_only else ""

@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from tests.databases import assert_ends_are_ours
 from tests.dbt.nodes import layer_of, segments_of
 from tests.dbt.sessions import ROOT
 
@@ -155,3 +156,8 @@ def test_warehouse_holds_no_contact_data(built):
                 f'where lower(trim("{column}")) in (select value from planted)'
             ).fetchone()
             assert hits == (0,), (schema, table, column)
+
+
+def test_blocks_of_the_built_warehouse_end_with_no_memory(built):
+    """What these ways of packing leave behind is measured in tests/tellerline/test_storage.py."""
+    assert_ends_are_ours(built.home / "warehouse.duckdb")
