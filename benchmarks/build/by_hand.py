@@ -19,8 +19,9 @@ def make_by_hand(raw: Path, out: Path) -> None:
         raw: The file with the raw tables.
         out: The file to make, with the final tables and what led to them.
     """
-    storage = {"storage_compatibility_version": STORAGE_VERSION}
-    with duckdb.connect(str(out), config=storage) as connection:
+    with duckdb.connect(
+        str(out), config={"storage_compatibility_version": STORAGE_VERSION}
+    ) as connection:
         connection.execute(SETTINGS)
         connection.execute(f"set temp_directory = {literal(str(out.parent / 'tmp_by_hand'))}")
         connection.execute(f"set variable seeds = {literal(str(PROJECT / 'seeds'))}")
