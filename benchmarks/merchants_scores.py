@@ -22,7 +22,7 @@ READ = """
         cast(read.confidence as double) as confidence
     from truth.labels as labels
     inner join staging.stg_alkami__transactions as staged using (transaction_id)
-    inner join core.dim_merchant_descriptors as read using (descriptor_id)
+    inner join core.dim_merchant_descriptors as read using (descriptor_key)
     inner join seeds.merchant_categories as true_categories
         on labels.category_id = true_categories.category_id
     inner join seeds.merchant_categories as read_categories

@@ -281,13 +281,36 @@ first_observed as (
     group by collection
 ),
 
--- A leave follows each entry, or nothing does yet.
+-- Most who entered never left: only where somebody did, a leave is looked for behind each entry.
+leavers as (
+    select distinct
+        subject_id,
+        member_id
+    from changes
+    where change = 'left'
+),
+
 paired as (
     select
-        *,
-        lead(change_date) over (partition by subject_id, member_id order by change_date) as left_date,
-        lead(reason) over (partition by subject_id, member_id order by change_date) as leave_reason
+        changes.*,
+        cast(null as date) as left_date,
+        cast(null as string) as leave_reason
     from changes
+    left join leavers
+        on changes.subject_id = leavers.subject_id and changes.member_id = leavers.member_id
+    where leavers.member_id is null
+    union all
+    select
+        changes.*,
+        lead(changes.change_date) over (
+            partition by changes.subject_id, changes.member_id order by changes.change_date
+        ) as left_date,
+        lead(changes.reason) over (
+            partition by changes.subject_id, changes.member_id order by changes.change_date
+        ) as leave_reason
+    from changes
+    inner join leavers
+        on changes.subject_id = leavers.subject_id and changes.member_id = leavers.member_id
 ),
 
 spells as (

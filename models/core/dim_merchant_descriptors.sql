@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
-    unique_key='descriptor_id',
+    unique_key='descriptor_key',
     on_schema_change='fail',
     full_refresh=rebuilds_past(),
 ) }}
@@ -82,7 +82,7 @@ rules as (
 -- Each distinct descriptor once, and only those that were never read under these rules.
 descriptors as (
     select
-        transactions.descriptor_id,
+        transactions.descriptor_key,
         any_value(transactions.channel_kind) as channel_kind,
         any_value(transactions.direction) as direction,
         any_value(transactions.mcc) as mcc,
@@ -92,13 +92,13 @@ descriptors as (
     from transactions
     {% if is_incremental() -%}
     where
-        transactions.descriptor_id not in (
-            select held.descriptor_id
+        transactions.descriptor_key not in (
+            select held.descriptor_key
             from {{ this }} as held
             inner join rules on held.rules_checksum = rules.rules_checksum
         )
     {%- endif %}
-    group by transactions.descriptor_id
+    group by transactions.descriptor_key
 ),
 
 stripped as (
@@ -114,17 +114,17 @@ stripped as (
 -- The longest prefix of a payment facilitator comes off next.
 prefixed as (
     select
-        stripped.descriptor_id,
+        stripped.descriptor_key,
         max(length(prefixes.prefix)) as prefix_length
     from stripped
     inner join prefixes on {{ begins_with('stripped.stripped_text', 'prefixes.prefix') }}
     where stripped.channel_kind = 'card'
-    group by stripped.descriptor_id
+    group by stripped.descriptor_key
 ),
 
 cleaned as (
     select
-        stripped.descriptor_id,
+        stripped.descriptor_key,
         stripped.channel_kind,
         stripped.direction,
         stripped.mcc,
@@ -143,7 +143,7 @@ cleaned as (
         case when stripped.channel_kind = 'ach' then {{ plain_words('stripped.party_text') }} end
             as company_text
     from stripped
-    left join prefixed on stripped.descriptor_id = prefixed.descriptor_id
+    left join prefixed on stripped.descriptor_key = prefixed.descriptor_key
     left join mcc_categories on stripped.mcc = mcc_categories.mcc
 ),
 
@@ -412,7 +412,7 @@ categorised as (
 
 kept as (
     select
-        identified.descriptor_id,
+        identified.descriptor_key,
         identified.channel_kind,
         identified.direction,
         categorised.category_id,
@@ -438,7 +438,7 @@ kept as (
 
 final as (
     select
-        kept.descriptor_id,
+        kept.descriptor_key,
         kept.channel_kind,
         kept.direction,
         kept.mcc,

@@ -15,7 +15,7 @@ descriptors as (
 -- The beginning of a name holds it together when cities and numbers follow.
 unknown_descriptors as (
     select
-        descriptor_id,
+        descriptor_key,
         channel_kind,
         direction,
         mcc,
@@ -46,7 +46,7 @@ paid as (
         count(*) as transaction_count,
         sum(transactions.amount) as moved_amount
     from unknown_descriptors
-    inner join transactions on unknown_descriptors.descriptor_id = transactions.descriptor_id
+    inner join transactions on unknown_descriptors.descriptor_key = transactions.descriptor_key
     group by
         unknown_descriptors.leading_words,
         unknown_descriptors.channel_kind,

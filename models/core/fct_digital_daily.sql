@@ -19,34 +19,32 @@ events as (
 ),
 
 -- A failed attempt is no use of the service; it is counted as an event and nothing more.
+kinds as (
+    select
+        member_id,
+        activity_date,
+        case when is_successful then event_type end as used_type,
+        amount
+    from events
+),
+
 final as (
     select
         member_id,
         activity_date,
         count(*) as event_count,
-        cast(sum(case when event_type = 'login' and is_successful then 1 else 0 end) as bigint)
-            as login_count,
-        cast(sum(case when event_type = 'bill_pay' and is_successful then 1 else 0 end) as bigint)
-            as bill_pay_count,
-        cast(
-            sum(case when event_type = 'bill_pay' and is_successful then coalesce(amount, 0) else 0 end)
-            as decimal(18, 2)
-        ) as bill_pay_amount,
-        cast(sum(case when event_type = 'p2p' and is_successful then 1 else 0 end) as bigint)
-            as p2p_count,
-        cast(
-            sum(case when event_type = 'p2p' and is_successful then coalesce(amount, 0) else 0 end)
-            as decimal(18, 2)
-        ) as p2p_amount,
-        cast(sum(case when event_type = 'rdc' and is_successful then 1 else 0 end) as bigint)
-            as rdc_count,
-        cast(
-            sum(case when event_type = 'rdc' and is_successful then coalesce(amount, 0) else 0 end)
-            as decimal(18, 2)
-        ) as rdc_amount,
-        cast(sum(case when event_type = 'page_view' and is_successful then 1 else 0 end) as bigint)
-            as page_view_count
-    from events
+        count(case when used_type = 'login' then 1 end) as login_count,
+        count(case when used_type = 'bill_pay' then 1 end) as bill_pay_count,
+        cast(coalesce(sum(case when used_type = 'bill_pay' then amount end), 0) as decimal(18, 2))
+            as bill_pay_amount,
+        count(case when used_type = 'p2p' then 1 end) as p2p_count,
+        cast(coalesce(sum(case when used_type = 'p2p' then amount end), 0) as decimal(18, 2))
+            as p2p_amount,
+        count(case when used_type = 'rdc' then 1 end) as rdc_count,
+        cast(coalesce(sum(case when used_type = 'rdc' then amount end), 0) as decimal(18, 2))
+            as rdc_amount,
+        count(case when used_type = 'page_view' then 1 end) as page_view_count
+    from kinds
     group by member_id, activity_date
 )
 

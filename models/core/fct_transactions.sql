@@ -46,7 +46,7 @@ final as (
         netted.reversal_of_transaction_id,
         netted.direction,
         netted.channel,
-        netted.descriptor_id,
+        netted.descriptor_key,
         netted.amount,
         cast(netted.reversed_amount as decimal(18, 2)) as reversed_amount,
         cast(
@@ -75,7 +75,7 @@ final as (
         {{ row_checksum(['netted.row_checksum', 'netted.reversed_amount', 'descriptors.spend_class_id']) }}
             as row_checksum
     from netted
-    left join descriptors on netted.descriptor_id = descriptors.descriptor_id
+    left join descriptors on netted.descriptor_key = descriptors.descriptor_key
 )
 
 select * from final

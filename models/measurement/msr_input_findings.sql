@@ -9,18 +9,14 @@ loads as (
     where business_date <= {{ as_of_date() }}
 ),
 
--- Whom a transaction names is asked of the transactions as they came: what they were for plays no part.
-arrived as (
-    select
-        member_id,
-        account_id,
-        transaction_date
-    from {{ ref('stg_alkami__transactions') }}
+-- The transactions as they came: none of these questions asks what they were for.
+transactions as (
+    select * from {{ ref('stg_alkami__transactions') }}
     where {{ is_by_as_of_date('transaction_date') }}
 ),
 
-transactions as (
-    select * from {{ ref('fct_transactions') }}
+descriptors as (
+    select * from {{ ref('dim_merchant_descriptors') }}
 ),
 
 accounts as (
@@ -35,15 +31,35 @@ mcc_categories as (
     select * from {{ ref('mcc_categories') }}
 ),
 
--- The few transactions that undo others.
+-- Few descriptors have a code that nobody knows.
+unknown_codes as (
+    select descriptors.descriptor_key
+    from descriptors
+    left join mcc_categories on descriptors.mcc = mcc_categories.mcc
+    where
+        descriptors.category_id = 'unknown'
+        and descriptors.mcc is not null
+        and mcc_categories.mcc is null
+),
+
+-- The few transactions that undo others, and what they undo.
 reversals as (
     select
         transaction_date,
         reversal_of_transaction_id,
         amount,
         is_posted
-    from {{ ref('fct_transactions') }}
-    where is_reversal
+    from transactions
+    where reversal_of_transaction_id is not null
+),
+
+originals as (
+    select
+        transaction_id,
+        transaction_date,
+        amount
+    from transactions
+    where transaction_id in (select reversals.reversal_of_transaction_id from reversals)
 ),
 
 reversed as (
@@ -61,43 +77,38 @@ findings as (
         'kept, in the category unknown' as treatment,
         transactions.transaction_date as found_date
     from transactions
-    left join mcc_categories on transactions.mcc = mcc_categories.mcc
-    where
-        transactions.category_id = 'unknown'
-        and transactions.mcc is not null
-        and mcc_categories.mcc is null
+    inner join unknown_codes on transactions.descriptor_key = unknown_codes.descriptor_key
     union all
     select
         'unknown_account' as finding,
         'kept, counted for the member' as treatment,
-        arrived.transaction_date
-    from arrived
-    left join accounts on arrived.account_id = accounts.account_id
+        transactions.transaction_date
+    from transactions
+    left join accounts on transactions.account_id = accounts.account_id
     where accounts.account_id is null
     union all
     select
         'unknown_member' as finding,
         'kept, nothing inferred until a snapshot shows the member' as treatment,
-        arrived.transaction_date
-    from arrived
-    left join members on arrived.member_id = members.member_id
+        transactions.transaction_date
+    from transactions
+    left join members on transactions.member_id = members.member_id
     where members.member_id is null
     union all
     select
         'reversed_too_often' as finding,
         'kept, taken back once and never below zero' as treatment,
-        transactions.transaction_date
-    from transactions
-    inner join reversed on transactions.transaction_id = reversed.transaction_id
-    where reversed.claimed_amount > transactions.amount
+        originals.transaction_date
+    from originals
+    inner join reversed on originals.transaction_id = reversed.transaction_id
+    where reversed.claimed_amount > originals.amount
     union all
     select
         'reversal_without_original' as finding,
         'kept, takes nothing back' as treatment,
         reversals.transaction_date
     from reversals
-    left join transactions as originals
-        on reversals.reversal_of_transaction_id = originals.transaction_id
+    left join originals on reversals.reversal_of_transaction_id = originals.transaction_id
     where originals.transaction_id is null
 ),
 

@@ -19,6 +19,10 @@ checked as (
 counted as (
     select
         count(*) as row_count
+        {%- if key %},
+        sum(case when {% for column in key %}{{ 'or ' if not loop.first }}{{ column }} is null {% endfor -%}
+            then 1 else 0 end) as without_key
+        {%- endif %}
         {%- for name, condition in promises.items() %},
         sum(case when not ({{ condition }}) then 1 else 0 end) as broken_{{ loop.index }}
         {%- endfor %}
@@ -44,13 +48,9 @@ alike as (
 clashes as (
     select {{ key | join(', ') }}
     from keyed
-    where
-        key_checksum in (select alike.key_checksum from alike)
-        {%- for column in key %}
-        or {{ column }} is null
-        {%- endfor %}
+    where key_checksum in (select alike.key_checksum from alike)
     group by {{ key | join(', ') }}
-    having count(*) > 1 {% for column in key %}or {{ column }} is null {% endfor %}
+    having count(*) > 1
 ),
 
 {% endif -%}
@@ -58,8 +58,8 @@ broken as (
     {% if key -%}
     select
         'key {{ key | join(', ') }}' as promise,
-        count(*) as broken_count
-    from clashes
+        (select count(*) from clashes) + coalesce(without_key, 0) as broken_count
+    from counted
     {% endif -%}
     {%- for name in promises %}
     {%- if key or not loop.first %}

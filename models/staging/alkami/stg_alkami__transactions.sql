@@ -87,9 +87,9 @@ arrived as (
         party_text,
         entry_text,
         ach_entry_class as entry_class,
-        cast({{ row_checksum([
+        {{ row_checksum([
             'channel_kind', 'direction', 'mcc', 'party_text', 'entry_text', 'ach_entry_class',
-        ]) }} as string) as descriptor_id,
+        ]) }} as descriptor_key,
         reversal_of_transaction_id,
         business_date,
         load_id
@@ -141,13 +141,13 @@ final as (
         party_text,
         entry_text,
         entry_class,
-        descriptor_id,
+        descriptor_key,
         reversal_of_transaction_id,
         business_date,
         load_id,
         {{ row_checksum([
             'transaction_id', 'member_id', 'account_id', 'transaction_date', 'is_posted', 'amount',
-            'descriptor_id', 'reversal_of_transaction_id',
+            'descriptor_key', 'reversal_of_transaction_id',
         ]) }} as row_checksum
     from arrived
     {% if is_incremental() -%}
