@@ -25,6 +25,21 @@ cast(hash({{ columns | join(', ') }}) >> 1 as bigint)
 abs(xxhash64({{ columns | join(', ') }}) div 2)
 {%- endmacro -%}
 
+{#- A number for a token: its first 15 hexadecimal digits. Where millions of rows name members and
+    accounts, they do so by this key: it is packed, sorted and joined at a tenth of the cost of 64
+    digits. Equal on every engine and version; dimensions test that no two of their ids share one. -#}
+{%- macro token_key(token) -%}
+{{ return(adapter.dispatch('token_key')(token)) }}
+{%- endmacro -%}
+
+{%- macro default__token_key(token) -%}
+try_cast('0x' || substr({{ token }}, 1, 15) as bigint)
+{%- endmacro -%}
+
+{%- macro spark__token_key(token) -%}
+cast(conv(substr({{ token }}, 1, 15), 16, 10) as bigint)
+{%- endmacro -%}
+
 {#- SHA-256 of a text as 64 hexadecimal digits. -#}
 {%- macro text_sha256(text) -%}
 {{ return(adapter.dispatch('text_sha256')(text)) }}

@@ -38,6 +38,7 @@ ranked as (
 final as (
     select
         ranked.account_id,
+        {{ token_key('ranked.account_id') }} as account_key,
         ranked.product_code,
         ranked.product_type,
         ranked.product_type in ('checking', 'savings', 'money_market', 'certificate') as is_deposit,

@@ -68,6 +68,7 @@ former_home as (
 final as (
     select
         present.member_id,
+        {{ token_key('present.member_id') }} as member_key,
         present.member_type,
         case
             when present.business_date < latest.snapshot_date then 'absent'

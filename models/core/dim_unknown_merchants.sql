@@ -39,7 +39,7 @@ paid as (
         unknown_descriptors.leading_words,
         unknown_descriptors.channel_kind,
         unknown_descriptors.direction,
-        transactions.member_id,
+        transactions.member_key,
         max(unknown_descriptors.mcc) as mcc,
         max(unknown_descriptors.category_id) as category_id,
         max(unknown_descriptors.confidence) as confidence,
@@ -51,7 +51,7 @@ paid as (
         unknown_descriptors.leading_words,
         unknown_descriptors.channel_kind,
         unknown_descriptors.direction,
-        transactions.member_id
+        transactions.member_key
 ),
 
 grouped as (

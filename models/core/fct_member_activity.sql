@@ -40,11 +40,11 @@ digital as (
 
 payroll as (
     select
-        spend_days.member_id,
+        spend_days.member_key,
         max(spend_days.transaction_date) as last_payroll_date
     from spend_days
     inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
-    group by spend_days.member_id
+    group by spend_days.member_key
 ),
 
 funding as (
@@ -67,7 +67,7 @@ final as (
         funding.last_funded_date
     from members
     left join digital on members.member_id = digital.member_id
-    left join payroll on members.member_id = payroll.member_id
+    left join payroll on members.member_key = payroll.member_key
     left join funding on members.member_id = funding.member_id
 )
 

@@ -11,9 +11,13 @@ spend_classes as (
     where category_id <> 'withheld'
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 classed as (
     select
-        spend_days.member_id,
+        spend_days.member_key,
         spend_days.transaction_date,
         spend_days.transaction_count,
         spend_days.net_amount,
@@ -24,9 +28,9 @@ classed as (
     inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
 ),
 
-final as (
+summed as (
     select
-        member_id,
+        member_key,
         direction,
         category_id,
         min(transaction_date) as first_date,
@@ -45,7 +49,26 @@ final as (
         cast(sum(case when age_days < 60 then net_amount else 0 end) as decimal(18, 2))
             as amount_60_days
     from classed
-    group by member_id, direction, category_id
+    group by member_key, direction, category_id
+),
+
+final as (
+    select
+        members.member_id,
+        summed.direction,
+        summed.category_id,
+        summed.first_date,
+        summed.last_date,
+        summed.first_date_60_days,
+        summed.count_180_days,
+        summed.count_90_days,
+        summed.count_60_days,
+        summed.count_30_days,
+        summed.amount_180_days,
+        summed.amount_90_days,
+        summed.amount_60_days
+    from summed
+    inner join members on summed.member_key = members.member_key
 )
 
 select * from final

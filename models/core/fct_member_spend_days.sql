@@ -21,14 +21,14 @@ transactions as (
 
 final as (
     select
-        member_id,
+        member_key,
         transaction_date,
         spend_class_id,
         count(*) as transaction_count,
         cast(sum(net_amount) as decimal(18, 2)) as net_amount,
         cast(sum(row_checksum) as decimal(38, 0)) as row_checksum
     from transactions
-    group by member_id, transaction_date, spend_class_id
+    group by member_key, transaction_date, spend_class_id
 )
 
 select * from final

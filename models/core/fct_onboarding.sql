@@ -55,7 +55,7 @@ payments as (
         applications.application_id,
         min(transactions.transaction_date) as first_payment_date
     from applications
-    inner join transactions on applications.account_id = transactions.account_id
+    inner join transactions on {{ token_key('applications.account_id') }} = transactions.account_key
     where transactions.transaction_date >= cast(applications.funded_at as date)
     group by applications.application_id
 ),

@@ -15,9 +15,13 @@ transactions as (
         )
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 days as (
     select
-        member_id,
+        member_key,
         direction,
         party_id,
         category_id,
@@ -27,22 +31,22 @@ days as (
         bool_and(channel = 'card_not_present') as is_card_on_file,
         max(merchant_confidence) as confidence
     from transactions
-    group by member_id, direction, party_id, category_id, competitor_product, transaction_date
+    group by member_key, direction, party_id, category_id, competitor_product, transaction_date
 ),
 
 -- Who is paid every few days is not paid on a schedule: those series need no closer look. The others go
 -- by a number alone from here on: with these names beside them a million members' payments take 50 GB.
 spaced as (
     select
-        member_id,
+        member_key,
         direction,
         party_id,
         category_id,
         row_number() over (
-            order by member_id asc, direction asc, party_id asc, category_id asc
+            order by member_key asc, direction asc, party_id asc, category_id asc
         ) as series_number
     from days
-    group by member_id, direction, party_id, category_id
+    group by member_key, direction, party_id, category_id
     having
         count(*) >= 2
         and {{ days_between('min(transaction_date)', 'max(transaction_date)') }} >= 6 * (count(*) - 1)
@@ -59,7 +63,7 @@ numbered as (
     from days
     inner join spaced
         on
-            days.member_id = spaced.member_id
+            days.member_key = spaced.member_key
             and days.direction = spaced.direction
             and days.party_id = spaced.party_id
             and days.category_id = spaced.category_id
@@ -115,7 +119,7 @@ paced as (
 
 final as (
     select
-        spaced.member_id,
+        members.member_id,
         spaced.direction,
         spaced.party_id,
         spaced.category_id,
@@ -145,6 +149,7 @@ final as (
         and paced.last_date >= {{ days_before(as_of_date(), 'round(1.5 * paced.gap_days)') }} as is_active
     from paced
     inner join spaced on paced.series_number = spaced.series_number
+    inner join members on spaced.member_key = members.member_key
 )
 
 select * from final

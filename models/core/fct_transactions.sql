@@ -37,8 +37,8 @@ netted as (
 final as (
     select
         netted.transaction_id,
-        netted.member_id,
-        netted.account_id,
+        netted.member_key,
+        netted.account_key,
         netted.authorized_at,
         netted.transaction_date,
         netted.is_posted,

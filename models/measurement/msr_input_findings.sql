@@ -84,16 +84,16 @@ findings as (
         'kept, counted for the member' as treatment,
         transactions.transaction_date
     from transactions
-    left join accounts on transactions.account_id = accounts.account_id
-    where accounts.account_id is null
+    left join accounts on transactions.account_key = accounts.account_key
+    where accounts.account_key is null
     union all
     select
         'unknown_member' as finding,
         'kept, nothing inferred until a snapshot shows the member' as treatment,
         transactions.transaction_date
     from transactions
-    left join members on transactions.member_id = members.member_id
-    where members.member_id is null
+    left join members on transactions.member_key = members.member_key
+    where members.member_key is null
     union all
     select
         'reversed_too_often' as finding,

@@ -10,9 +10,13 @@ spend_classes as (
     where direction = 'credit' and category_id = 'payroll'
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 wages as (
     select
-        spend_days.member_id,
+        spend_days.member_key,
         sum(spend_days.transaction_count) as payment_count,
         sum(spend_days.net_amount) as payment_amount,
         min(spend_days.transaction_date) as first_seen,
@@ -21,21 +25,22 @@ wages as (
         / sum(spend_days.transaction_count) as confidence
     from spend_days
     inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
-    group by spend_days.member_id
+    group by spend_days.member_key
 ),
 
 final as (
     select
-        member_id,
+        members.member_id,
         'behaviour__direct_deposit' as kli_id,
-        cast(payment_count as bigint) as evidence_count,
-        cast(payment_amount as decimal(18, 2)) as evidence_amount,
-        first_seen,
-        last_seen,
-        cast(confidence as decimal(4, 2)) as confidence,
-        cast(payment_count as string) || ' wage payments within 60 days' as rationale
+        cast(wages.payment_count as bigint) as evidence_count,
+        cast(wages.payment_amount as decimal(18, 2)) as evidence_amount,
+        wages.first_seen,
+        wages.last_seen,
+        cast(wages.confidence as decimal(4, 2)) as confidence,
+        cast(wages.payment_count as string) || ' wage payments within 60 days' as rationale
     from wages
-    where payment_count >= 2
+    inner join members on wages.member_key = members.member_key
+    where wages.payment_count >= 2
 )
 
 select * from final

@@ -10,9 +10,13 @@ spend_classes as (
     where direction = 'credit'
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 credits as (
     select
-        spend_days.member_id,
+        spend_days.member_key,
         spend_days.spend_class_id,
         spend_days.transaction_date,
         spend_days.net_amount,
@@ -24,7 +28,7 @@ credits as (
 ),
 
 wages as (
-    select distinct member_id
+    select distinct member_key
     from credits
     where category_id = 'payroll'
 ),
@@ -32,7 +36,7 @@ wages as (
 -- Transfers from one bank: pay that goes there is brought here in amounts that hardly differ.
 transfers as (
     select
-        member_id,
+        member_key,
         spend_class_id,
         count(*) as transfer_count,
         sum(net_amount) as transfer_amount,
@@ -43,14 +47,14 @@ transfers as (
         max(confidence) as confidence
     from credits
     where competitor_product = 'deposit'
-    group by member_id, spend_class_id
+    group by member_key, spend_class_id
 ),
 
 regular as (
     select
         *,
         row_number() over (
-            partition by member_id
+            partition by member_key
             order by transfer_count desc, transfer_amount desc, spend_class_id asc
         ) as bank_rank
     from transfers
@@ -61,7 +65,7 @@ regular as (
 
 final as (
     select
-        regular.member_id,
+        members.member_id,
         'competitive__payroll' as kli_id,
         cast(regular.transfer_count as bigint) as evidence_count,
         cast(regular.transfer_amount as decimal(18, 2)) as evidence_amount,
@@ -75,8 +79,9 @@ final as (
         || cast(cast(regular.transfer_amount as decimal(18, 2)) as string)
         || ' dollars in all from another bank within 100 days, no wages here' as rationale
     from regular
-    left join wages on regular.member_id = wages.member_id
-    where regular.bank_rank = 1 and wages.member_id is null
+    inner join members on regular.member_key = members.member_key
+    left join wages on regular.member_key = wages.member_key
+    where regular.bank_rank = 1 and wages.member_key is null
 )
 
 select * from final

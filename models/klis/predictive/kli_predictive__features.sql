@@ -65,7 +65,7 @@ digital as (
 
 dated as (
     select
-        spend_days.member_id,
+        spend_days.member_key,
         spend_days.transaction_count,
         spend_classes.direction,
         spend_classes.category_id,
@@ -77,7 +77,7 @@ dated as (
 
 spend as (
     select
-        member_id,
+        member_key,
         {%- for product in products_paid_elsewhere %}
         sum(
             case
@@ -98,7 +98,7 @@ spend as (
             end
         ) as transfer_in_count
     from dated
-    group by member_id
+    group by member_key
 ),
 
 -- No age, sex, marital or family status, and no place: neither those nor what stands for them may
@@ -139,7 +139,7 @@ final as (
     inner join activity on members.member_id = activity.member_id
     left join holdings on members.member_id = holdings.member_id
     left join digital on members.member_id = digital.member_id
-    left join spend on members.member_id = spend.member_id
+    left join spend on members.member_key = spend.member_key
 )
 
 select * from final

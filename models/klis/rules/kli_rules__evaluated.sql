@@ -79,7 +79,7 @@ class_rules as (
 
 evidence as (
     select
-        spend_days.member_id,
+        spend_days.member_key,
         class_rules.kli_id,
         class_rules.member_type,
         sum(spend_days.transaction_count) as evidence_count,
@@ -91,12 +91,12 @@ evidence as (
     from spend_days
     inner join class_rules on spend_days.spend_class_id = class_rules.spend_class_id
     where {{ is_within_days('spend_days.transaction_date', 'class_rules.window_days') }}
-    group by spend_days.member_id, class_rules.kli_id, class_rules.member_type
+    group by spend_days.member_key, class_rules.kli_id, class_rules.member_type
 ),
 
 final as (
     select
-        evidence.member_id,
+        members.member_id,
         evidence.kli_id,
         cast(evidence.evidence_count as bigint) as evidence_count,
         cast(evidence.evidence_amount as decimal(18, 2)) as evidence_amount,
@@ -111,7 +111,7 @@ final as (
         || ' days, by ' || rules.match_on || ' ' || rules.match_values as rationale
     from evidence
     inner join rules on evidence.kli_id = rules.kli_id
-    inner join members on evidence.member_id = members.member_id
+    inner join members on evidence.member_key = members.member_key
     where
         evidence.evidence_count >= rules.minimum_count
         and evidence.evidence_amount >= rules.minimum_amount

@@ -73,8 +73,8 @@ arrived as (
     select
         transaction_id,
         version,
-        member_id,
-        account_id,
+        {{ token_key('member_id') }} as member_key,
+        {{ token_key('account_id') }} as account_key,
         cast(authorized_at as timestamp) as authorized_at,
         posted_date,
         coalesce(posted_date, cast(authorized_at as date)) as transaction_date,
@@ -127,8 +127,8 @@ final as (
     select
         transaction_id,
         version,
-        member_id,
-        account_id,
+        member_key,
+        account_key,
         authorized_at,
         posted_date,
         transaction_date,
@@ -146,7 +146,7 @@ final as (
         business_date,
         load_id,
         {{ row_checksum([
-            'transaction_id', 'member_id', 'account_id', 'transaction_date', 'is_posted', 'amount',
+            'transaction_id', 'member_key', 'account_key', 'transaction_date', 'is_posted', 'amount',
             'descriptor_key', 'reversal_of_transaction_id',
         ]) }} as row_checksum
     from arrived
