@@ -14,6 +14,7 @@ from benchmarks import delivery, merchants, scores, whole_way
 from benchmarks.build.measures import measure_build
 from benchmarks.figure import Figure
 from benchmarks.klis import measuring as klis
+from tellerline.errors import TellerlineError
 
 BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "build": measure_build,
@@ -51,13 +52,19 @@ def main(
     benchmarks = BENCHMARKS | {
         "build": partial(measure_build, transactions=transactions, write=write)
     }
-    for name in names or BENCHMARKS:
-        for figure in benchmarks[name](members):
-            figures.append(figure)
-            if as_json:
-                typer.echo(figure.to_json())
-    if not as_json:
-        _show(figures)
+    try:
+        for name in names or BENCHMARKS:
+            for figure in benchmarks[name](members):
+                figures.append(figure)
+                if as_json:
+                    typer.echo(figure.to_json())
+    except TellerlineError as error:
+        # What was measured until then may have taken an hour: it is shown below all the same.
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    finally:
+        if not as_json:
+            _show(figures)
     raise typer.Exit(0 if all(figure.holds for figure in figures) else 1)
 
 

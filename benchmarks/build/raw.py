@@ -48,7 +48,7 @@ SETTINGS = f"""
     {"; ".join(BLOCK_ENDS_ARE_OURS)};
     set TimeZone = 'UTC';
     set threads = 2;
-    set memory_limit = '4GB';
+    set memory_limit = '6GB';
     set preserve_insertion_order = false;
     set enable_progress_bar = false;
 """
