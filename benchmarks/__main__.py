@@ -63,7 +63,7 @@ def main(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     finally:
-        if not as_json:
+        if figures and not as_json:
             _show(figures)
     raise typer.Exit(0 if all(figure.holds for figure in figures) else 1)
 

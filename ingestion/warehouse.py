@@ -29,7 +29,7 @@ from tellerline.errors import (
 )
 from tellerline.settings import Settings
 from tellerline.sql import identifier, literal
-from tellerline.storage import BLOCK_ENDS_ARE_OURS, STORAGE_VERSION
+from tellerline.storage import PACKING, STORAGE_VERSION
 
 NUMBER_KINDS = ("member", "account")
 """The kinds of numbers that the vault keeps beside their tokens."""
@@ -105,7 +105,7 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
         }
     )
     try:
-        for statement in ("set TimeZone = 'UTC'", *BLOCK_ENDS_ARE_OURS):
+        for statement in ("set TimeZone = 'UTC'", *PACKING):
             connection.execute(statement)
         deadline = time.monotonic() + wait_seconds
         for name, path in (("warehouse", settings.warehouse), ("vault", settings.vault)):

@@ -1,5 +1,5 @@
 {#- Runs before every command: text and numbers are packed in ways whose blocks do not end with
-    whatever lay in memory, which may have been contact data. The same as in tellerline/storage.py,
+    more than 7 bytes of whatever lay in memory, which may have been contact data. The same as in tellerline/storage.py,
     where the reason stands. -#}
 {%- macro pack_without_foreign_memory() -%}
     {%- if execute -%}

@@ -2,8 +2,11 @@
 
 DuckDB 2.0 ends some blocks with whatever lay in memory behind their last byte: blocks of plain
 text, and of numbers packed as ALP or ALPRD. That memory may have held contact data. So whoever
-writes the warehouse packs text as DICT_FSST and never uses ALP. What is left is too short for an
-identifier: up to 7 bytes of padding, and bits in the place of NULLs among packed numbers.
+writes the warehouse packs text as DICT_FSST and never uses ALP.
+
+That narrows the leak and does not close it. Up to 7 bytes between the parts of a block are still
+not ours, room for a piece of a number or a name, and so are bits in the place of NULLs among packed
+numbers. The search for canaries has found six digits of a member number there.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 STORAGE_VERSION = "v1.5.0"
 """Files that DuckDB 1.5 and its tools can read too."""
 
-BLOCK_ENDS_ARE_OURS = (
+PACKING = (
     "set force_compression = 'dict_fsst'",
     "set disabled_compression_methods = 'alp,alprd'",
 )

@@ -48,8 +48,8 @@ def ways_of_packing(path: Path) -> set[tuple[str, str]]:
         }
 
 
-def assert_ends_are_ours(path: Path) -> None:
-    """Assert that no block of a database file may end with memory of its writer."""
+def assert_packed_as_ruled(path: Path) -> None:
+    """Assert that a database file holds at most 7 bytes in a row of its writer's memory."""
     packed = ways_of_packing(path)
     assert {way for kind, way in packed if kind in ("VARCHAR", "BLOB")} == {"DICT_FSST"}
     assert {way for _, way in packed} <= {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from benchmarks.build.raw import DAYS, PROJECT, Institution
+from benchmarks.build.raw import DAYS, MEMORY_LIMIT, PROJECT, Institution
 from benchmarks.figure import Figure
 
 PAGE = PROJECT / "docs" / "build.md"
@@ -18,7 +18,7 @@ TEMPLATE = """\
 One `dbt build` of everything, as it runs every night, against one DuckDB script that a good
 engineer would write by hand to have the same final tables once: members' indicators, their profile
 and the members of all segments ([`by_hand.sql`](../benchmarks/build/by_hand.sql)). Both read the
-same raw tables, with two threads and 6 GB for DuckDB, and the benchmark fails unless the final
+same raw tables, with two threads and {memory} for DuckDB, and the benchmark fails unless the final
 tables of both are equal, row by row.
 
     python -m benchmarks build --members {members} --transactions {transactions} --write
@@ -89,7 +89,8 @@ def write_page(institution: Institution, figures: Sequence[Figure]) -> None:
         members=institution.members, transactions=institution.transactions, rows=rows,
         rows_count=rows_count, transactions_count=transactions_count, distinct=distinct,
         events=events,
-        days=DAYS, days_before=DAYS - 1, cores=os.cpu_count(), machine=platform.machine(),
+        memory=MEMORY_LIMIT.replace("GB", " GB"), days=DAYS, days_before=DAYS - 1,
+        cores=os.cpu_count(), machine=platform.machine(),
         duckdb=duckdb.__version__, load=os.getloadavg()[2],
     )  # fmt: skip
     PAGE.write_text(text, encoding="utf-8")

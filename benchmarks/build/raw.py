@@ -15,7 +15,7 @@ import duckdb
 
 from tellerline.errors import RunStoppedError
 from tellerline.sql import literal
-from tellerline.storage import BLOCK_ENDS_ARE_OURS, STORAGE_VERSION
+from tellerline.storage import PACKING, STORAGE_VERSION
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -44,11 +44,13 @@ MACROS = ("mixed", "draw", "pick", "load_of", "loaded_at_of", "day_of", "hex")
 TABLE_MACROS = (
     "purchases_on", "transaction_versions_on", "transactions_on", "events_on", "digital_events_on",
 )  # fmt: skip
+# As dbt has them by default: profiles.yml.
+MEMORY_LIMIT = "6GB"
 SETTINGS = f"""
-    {"; ".join(BLOCK_ENDS_ARE_OURS)};
+    {"; ".join(PACKING)};
     set TimeZone = 'UTC';
     set threads = 2;
-    set memory_limit = '6GB';
+    set memory_limit = {literal(MEMORY_LIMIT)};
     set preserve_insertion_order = false;
     set enable_progress_bar = false;
 """

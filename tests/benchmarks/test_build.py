@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.build.by_hand import make_by_hand
 from benchmarks.build.processes import run
+from benchmarks.build.raw import MEMORY_LIMIT, PROJECT
 from benchmarks.build.sides import FINAL_TABLES, Home, check_equal
 from tellerline.errors import RunStoppedError
 from tests.dbt.sessions import DbtSession
@@ -26,6 +27,11 @@ def by_hand(built: DbtSession, tmp_path_factory: pytest.TempPathFactory):
 def test_the_script_by_hand_makes_the_tables_that_dbt_builds(built, by_hand):
     check_equal(Home(built.home), by_hand)
     assert len(FINAL_TABLES) == 23
+
+
+def test_both_sides_may_use_the_same_memory():
+    profile = (PROJECT / "profiles.yml").read_text(encoding="utf-8")
+    assert f"env_var('TELLERLINE_MEMORY_LIMIT', '{MEMORY_LIMIT}')" in profile
 
 
 def test_one_row_too_few_is_found(built, by_hand, tmp_path):

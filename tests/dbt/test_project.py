@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from tests.databases import assert_ends_are_ours
+from tests.databases import assert_packed_as_ruled
 from tests.dbt.nodes import layer_of, segments_of
 from tests.dbt.sessions import ROOT
 
@@ -158,6 +158,6 @@ def test_warehouse_holds_no_contact_data(built):
             assert hits == (0,), (schema, table, column)
 
 
-def test_blocks_of_the_built_warehouse_end_with_no_memory(built):
+def test_the_built_warehouse_is_packed_as_ruled(built):
     """What these ways of packing leave behind is measured in tests/tellerline/test_storage.py."""
-    assert_ends_are_ours(built.home / "warehouse.duckdb")
+    assert_packed_as_ruled(built.home / "warehouse.duckdb")

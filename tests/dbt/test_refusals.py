@@ -170,6 +170,20 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             "insert into core.dim_members by name (select * from core.dim_members limit 1)",
         ),
         (
+            "dim_members__share_no_key",
+            (
+                "insert into core.dim_members by name (from (select * replace (member_id || '0' "
+                "as member_id) from core.dim_members limit 1))"
+            ),
+        ),
+        (
+            "dim_accounts__share_no_key",
+            (
+                "insert into core.dim_accounts by name (from (select * replace (account_id || '0' "
+                "as account_id) from core.dim_accounts limit 1))"
+            ),
+        ),
+        (
             "dim_merchant_descriptors__holds",
             (
                 "update core.dim_merchant_descriptors set clean_text = 'CLINIC' "

@@ -1,4 +1,4 @@
-"""No block of the warehouse ends with what lay in memory: files are written twice and compared.
+"""At most 7 bytes in a row of what lay in memory are written: two files are compared.
 
 Once the allocator fills what it hands out with zeros and once with other bytes. Where the two files
 differ, memory was written that nobody had filled.
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tellerline.storage import BLOCK_ENDS_ARE_OURS, STORAGE_VERSION
+from tellerline.storage import PACKING, STORAGE_VERSION
 
 HEADERS, BLOCK, CHECKSUM = 3 * 4096, 256 * 1024, 8
-# What aligns the parts of a block; six digits of a number count as a trace of a member.
+# What aligns the parts of a block. Not harmless: six digits of a number are a trace of a member.
 PADDING = 7
 
 TABLES = """
@@ -84,14 +84,14 @@ needs_jemalloc = pytest.mark.skipif(sys.platform != "linux", reason="fills memor
 
 @needs_jemalloc
 def test_blocks_end_with_at_most_padding(tmp_path: Path) -> None:
-    assert max(unwritten(tmp_path, *BLOCK_ENDS_ARE_OURS)) <= PADDING
+    assert max(unwritten(tmp_path, *PACKING)) <= PADDING
 
 
 @needs_jemalloc
 @pytest.mark.parametrize(
     "statements",
     [
-        pytest.param(BLOCK_ENDS_ARE_OURS[:1], id="ALP"),
+        pytest.param(PACKING[:1], id="ALP"),
         pytest.param(
             ("set disabled_compression_methods = 'alp,alprd,dict_fsst,fsst,dictionary'",), id="text"
         ),
@@ -105,5 +105,5 @@ def test_other_ways_of_packing_end_with_memory(tmp_path: Path, statements: tuple
 def test_dbt_packs_the_same() -> None:
     project = Path(__file__).parents[2]
     macro = (project / "macros" / "storage.sql").read_text(encoding="utf-8")
-    assert tuple(re.findall(r'run_query\("(.*?)"\)', macro)) == BLOCK_ENDS_ARE_OURS
+    assert tuple(re.findall(r'run_query\("(.*?)"\)', macro)) == PACKING
     assert "pack_without_foreign_memory()" in (project / "dbt_project.yml").read_text("utf-8")
