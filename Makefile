@@ -68,7 +68,7 @@ dagster: install ## Open the graph of the last demo on http://127.0.0.1:3000
 	@$(BIN)/python -m demo.opened $(BIN)/dagster dev
 
 docs: install ## Open dbt docs of the last demo on http://127.0.0.1:8080
-	@$(BIN)/python -m demo.opened $(BIN)/dbt docs generate
+	@$(BIN)/python -m demo.opened $(BIN)/dbt docs generate --selector everything
 	@$(BIN)/python -m demo.opened $(BIN)/dbt docs serve --host 127.0.0.1
 
 .PHONY: test test-python breadth campaign bench

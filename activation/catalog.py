@@ -1,5 +1,7 @@
 """What dbt built, read from its own artefacts: the manifest and the results of the last build.
 
+A build is two runs of dbt, since no process may both see contact data and write the warehouse: one
+makes the warehouse, then one makes the vault and leaves its artefacts in a folder of its own.
 Nothing here imports dbt: `manifest.json` (schema v12) and `run_results.json` are public formats.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,13 @@ from activation.governance.segments import SegmentFacts
 from tellerline.canonical import parse_json
 from tellerline.documents import check_document
 from tellerline.errors import ContractError, RunStoppedError
+from tellerline.settings import VAULT
 
 SEGMENT_PREFIX = "seg_"
 GOOD = frozenset({"success", "pass", "warn", "no-op"})
 GATE_WORDS = "A gate refused. "
+BUILD_WAREHOUSE = "`dbt build`"
+BUILD_VAULT = f"`dbt build --selector {VAULT} --target-path target/{VAULT}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,27 @@ class Catalog:
     manifest_data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of dbt: the folder with its artefacts, how it is repeated, and what they say."""
+
+    folder: Path
+    command: str
+    data: bytes
+    manifest: Mapping[str, Any]
+    results: Mapping[str, Any]
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """What became of each node."""
+        return {result["unique_id"]: result["status"] for result in self.results["results"]}
+
+    @property
+    def finished_at(self) -> datetime:
+        """When it ended."""
+        return datetime.fromisoformat(self.results["metadata"]["generated_at"])
+
+
 def read_catalog(target: Path) -> Catalog:
     """Return what the last `dbt build` in `target` made.
 
@@ -81,24 +108,21 @@ def read_catalog(target: Path) -> Catalog:
         RunStoppedError: There was no complete build, or a model or test of it failed.
         ConfigurationError: A segment's facts are wrong.
     """
-    data = _read(target / "manifest.json")
-    manifest = parse_json(data, "manifest.json")
-    results = parse_json(_read(target / "run_results.json"), "run_results.json")
-    if manifest["metadata"].get("invocation_id") != results["metadata"]["invocation_id"]:
-        raise RunStoppedError(
-            "manifest.json",
-            "is not of the last build: the project was parsed again since.",
-            "Run `dbt build`.",
-        )
-    _check_results(results, manifest)
+    warehouse = _read_run(target, BUILD_WAREHOUSE)
+    _check_passed(warehouse)
+    vault = _read_run(target / VAULT, BUILD_VAULT)
+    _check_passed(vault)
+    _check_complete(warehouse, vault)
+    _check_together(warehouse, vault)
+    manifest, metadata = warehouse.manifest, warehouse.results["metadata"]
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     return Catalog(
-        invocation_id=results["metadata"]["invocation_id"],
-        built_at=results["metadata"]["generated_at"],
+        invocation_id=metadata["invocation_id"],
+        built_at=metadata["generated_at"],
         segments=dict(sorted(_segments(models))),
         datasets=_datasets(models),
         manifest=manifest,
-        manifest_data=data,
+        manifest_data=warehouse.data,
     )
 
 
@@ -168,40 +192,79 @@ def _relation(model: dict[str, Any]) -> Relation:
     )
 
 
-def _check_results(results: dict[str, Any], manifest: dict[str, Any]) -> None:
-    command = results.get("args", {}).get("which")
-    if command != "build":
+def _read_run(folder: Path, command: str) -> _Run:
+    data = _read(folder / "manifest.json", command)
+    manifest = parse_json(data, "manifest.json")
+    results = parse_json(_read(folder / "run_results.json", command), "run_results.json")
+    if manifest["metadata"].get("invocation_id") != results["metadata"]["invocation_id"]:
         raise RunStoppedError(
-            "run_results.json", f"is of `dbt {command}`, not of `dbt build`.", "Run `dbt build`."
+            str(folder / "manifest.json"),
+            "is not of the last build: the project was parsed again since.",
+            f"Run {command}.",
         )
-    states = {result["unique_id"]: result["status"] for result in results["results"]}
-    failed = sorted(name for name, status in states.items() if status not in GOOD)
+    return _Run(folder, command, data, manifest, results)
+
+
+def _check_passed(run: _Run) -> None:
+    """Refuse a run that was no build, or in which something failed."""
+    which = run.results.get("args", {}).get("which")
+    if which != "build":
+        raise RunStoppedError(
+            str(run.folder / "run_results.json"),
+            f"is of `dbt {which}`, not of `dbt build`.",
+            f"Run {run.command}.",
+        )
+    failed = sorted(name for name, status in run.statuses.items() if status not in GOOD)
     if failed:
         # The hook that says why the others failed is no reason of its own.
         named = [name for name in failed if not name.startswith("operation.")] or failed
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""  # noqa: PLR2004
         raise RunStoppedError(
             ", ".join(named[:3]) + more,
-            f"did not pass in the last build{_words(results)}.",
-            "Mend it and run `dbt build`; nothing was published.",
+            f"did not pass in the last build{_words(run.results)}.",
+            f"Mend it and run {run.command}; nothing was published.",
         )
+
+
+def _check_complete(warehouse: _Run, vault: _Run) -> None:
+    """Refuse a build that left out a model, test, seed or snapshot of the project."""
     expected = {
         unique_id
-        for unique_id, node in manifest["nodes"].items()
+        for unique_id, node in warehouse.manifest["nodes"].items()
         if node["resource_type"] in {"model", "test", "seed", "snapshot"}
         and node["config"].get("enabled", True)
         and node["config"].get("materialized") != "ephemeral"
     }
-    missing = sorted(expected - states.keys())
+    missing = sorted(expected - warehouse.statuses.keys() - vault.statuses.keys())
     if missing:
         raise RunStoppedError(
             f"{len(missing)} nodes, such as {missing[0]},",
             "were not part of the last build.",
-            "Run `dbt build` without a selection.",
+            f"Run {BUILD_WAREHOUSE} without a selection, then {BUILD_VAULT}.",
         )
 
 
-def _words(results: dict[str, Any]) -> str:
+def _check_together(warehouse: _Run, vault: _Run) -> None:
+    """Refuse a vault that was made from another warehouse, other files or for another day."""
+    problem = ""
+    if vault.finished_at < warehouse.finished_at:
+        problem = "is of a run before the warehouse was built last."
+    elif vault.results["args"].get("vars") != warehouse.results["args"].get("vars"):
+        problem = "is of a run with other variables than that of the warehouse."
+    elif _files(vault.manifest) != _files(warehouse.manifest):
+        problem = "is of another state of the project than the warehouse."
+    if problem:
+        raise RunStoppedError(
+            str(vault.folder / "run_results.json"), problem, f"Run {BUILD_VAULT}."
+        )
+
+
+def _files(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checksum of each node's file."""
+    return {unique_id: node.get("checksum") for unique_id, node in manifest["nodes"].items()}
+
+
+def _words(results: Mapping[str, Any]) -> str:
     """Return what the gates said, as `say_what_failed` in `macros/gates.sql` put it."""
     said = [
         " ".join(str(result.get("message")).partition(GATE_WORDS)[2].split())
@@ -211,8 +274,8 @@ def _words(results: dict[str, Any]) -> str:
     return "".join(f": {words}" for words in said if words)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, command: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise RunStoppedError(str(path), "is missing.", "Run `dbt build`.") from None
+        raise RunStoppedError(str(path), "is missing.", f"Run {command}.") from None

@@ -2,7 +2,8 @@
     What a segment holds today cannot tell who was in it before, so every run that succeeds compares
     what it built with what was recorded, and appends the differences as of its day. Days only move
     forward: a run for a day before the last one recorded appends nothing, and a run for the last one
-    replaces that day. The models of the history show it as of the as-of day. -#}
+    replaces that day. What stands in the vault is recorded in the vault. The models of the history
+    show it as of the as-of day. -#}
 
 {#- What is recorded: kind, relation, and the expressions of subject, version and reason. Segments
     are found by their metadata, so that a new one is recorded without a line here. -#}
@@ -85,26 +86,19 @@ union all
 
 {#- Runs after every command that built something: records what changed. -#}
 {%- macro record_memberships(run_results) -%}
-{%- set changes = source('history', 'membership_changes') -%}
-{%- set observations = source('history', 'observations') -%}
 {#- References stand outside of the condition, where parsing sees them. -#}
 {%- set clock = ref('as_of') -%}
 {%- set loads = source('raw', 'loads') -%}
+{%- set records = [
+    (source('history', 'membership_changes'), source('history', 'observations')),
+    (source('person_history', 'membership_changes'), source('person_history', 'observations')),
+] -%}
 {%- if execute and flags.WHICH in ['build', 'run'] -%}
-    {%- set collections = built_collections(run_results) -%}
-    {%- if collections -%}
-        {#- A day without data, one that lies beyond the data, and one before the last recorded. -#}
-        {%- set question -%}
-        select count(*)
-        from {{ clock }} as clock
-        where
-            clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
-            and clock.as_of_date >= (
-                select coalesce(max(seen.observed_date), clock.as_of_date)
-                from {{ observations }} as seen
-            )
-        {%- endset -%}
-        {%- if run_query(question).rows[0][0] > 0 -%}
+    {%- set built = built_collections(run_results) -%}
+    {%- for changes, observations in records -%}
+        {%- set collections =
+            built | selectattr('node.database', 'equalto', changes.database) | list -%}
+        {%- if collections and may_be_recorded(clock, loads, observations) -%}
             {%- do run_in_one_transaction([
                 forget_observed_day(changes, collections, 'change_date'),
                 forget_observed_day(observations, collections, 'observed_date'),
@@ -112,8 +106,23 @@ union all
                 append_observations(observations, collections),
             ]) -%}
         {%- endif -%}
-    {%- endif -%}
+    {%- endfor -%}
 {%- endif -%}
+{%- endmacro -%}
+
+{#- Not a day without data, one that lies beyond the data, or one before the last recorded. -#}
+{%- macro may_be_recorded(clock, loads, observations) -%}
+{%- set question -%}
+select count(*)
+from {{ clock }} as clock
+where
+    clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
+    and clock.as_of_date >= (
+        select coalesce(max(seen.observed_date), clock.as_of_date)
+        from {{ observations }} as seen
+    )
+{%- endset -%}
+{{ return(run_query(question).rows[0][0] > 0) }}
 {%- endmacro -%}
 
 {#- Collections that a run touches: those it built, and those the project no longer has. -#}
@@ -263,13 +272,13 @@ union all
 {%- endfor %}
 {%- endmacro -%}
 
-{#- The spells of one kind as they were known on the as-of day: one row each time that a member was
-    in. Who was in when a collection was first observed may have entered before. -#}
-{%- macro membership_spells(kind) -%}
+{#- The spells of one kind in a history as they were known on the as-of day: one row each time that a
+    member was in. Who was in when a collection was first observed may have entered before. -#}
+{%- macro membership_spells(kind, changes, observations) -%}
 with
 
 changes as (
-    select * from {{ source('history', 'membership_changes') }}
+    select * from {{ changes }}
     where kind = '{{ kind }}' and change_date <= {{ as_of_date() }}
 ),
 
@@ -277,7 +286,7 @@ first_observed as (
     select
         collection,
         min(observed_date) as first_observed_date
-    from {{ source('history', 'observations') }}
+    from {{ observations }}
     group by collection
 ),
 

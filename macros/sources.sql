@@ -1,12 +1,14 @@
 {#- Runs before every command: makes the raw schemas, tables and columns that ingestion has not made
-    yet, from the declared sources, so that the project builds on a fresh clone. -#}
+    yet, from the declared sources, so that the project builds on a fresh clone. In those databases
+    that the command may write: the other one is read, or is not there. -#}
 {%- macro create_missing_sources() -%}
     {%- if execute -%}
         {%- set present = {} -%}
         {%- for row in run_query(list_raw_columns()).rows -%}
             {%- do present.setdefault(row[0] | lower, []).append(row[1] | lower) -%}
         {%- endfor -%}
-        {%- for source in graph.sources.values() -%}
+        {%- set writable = run_query(list_writable_databases()).columns[0].values() -%}
+        {%- for source in graph.sources.values() if source.database in writable -%}
             {%- set relation = api.Relation.create(
                 database=source.database, schema=source.schema, identifier=source.identifier
             ) -%}

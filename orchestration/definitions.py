@@ -15,10 +15,10 @@ from orchestration.deliveries import DELIVERY_ASSETS, PLAN_ASSETS, ledger
 from orchestration.feeds import ingest_feeds
 from orchestration.project import dbt_resource
 from orchestration.publication import publication
-from orchestration.warehouse import PROJECT, warehouse
+from orchestration.warehouse import PROJECT, vault, warehouse
 
 defs = dg.Definitions(
-    assets=[ingest_feeds, warehouse, publication, *PLAN_ASSETS, *DELIVERY_ASSETS, ledger],
+    assets=[ingest_feeds, warehouse, vault, publication, *PLAN_ASSETS, *DELIVERY_ASSETS, ledger],
     jobs=[nightly, deliver],
     schedules=[nightly_schedule],
     sensors=[landing_sensor, approval_sensor],

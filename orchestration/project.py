@@ -76,7 +76,7 @@ def _is_outdated(project: DbtProject) -> bool:
     if not project.manifest_path.exists():
         return True
     parsed_at = project.manifest_path.stat().st_mtime
-    files = [project.project_dir / "dbt_project.yml"]
+    files = [project.project_dir / name for name in ("dbt_project.yml", "selectors.yml")]
     for name in SOURCES:
         files += (project.project_dir / name).rglob("*.*")
     return any(path.stat().st_mtime > parsed_at for path in files)

@@ -10,6 +10,8 @@ HOME_VARIABLE = "TELLERLINE_HOME"
 GOVERNANCE_VARIABLE = "TELLERLINE_GOVERNANCE"
 LANDING_VARIABLE = "TELLERLINE_LANDING"
 DEFAULT_HOME = ".tellerline"
+WAREHOUSE, VAULT = "warehouse", "vault"
+"""The two databases; dbt names the selector of what stands in the vault like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,12 @@ class Settings:
     @property
     def warehouse(self) -> Path:
         """The DuckDB file that dbt owns."""
-        return self.home / "warehouse.duckdb"
+        return self.home / f"{WAREHOUSE}.duckdb"
 
     @property
     def vault(self) -> Path:
         """The DuckDB file with contact data."""
-        return self.home / "vault.duckdb"
+        return self.home / f"{VAULT}.duckdb"
 
     @property
     def state(self) -> Path:
@@ -104,5 +106,5 @@ class Settings:
 
     @property
     def target(self) -> Path:
-        """Where dbt leaves its manifest."""
+        """Where dbt leaves its manifest and results; those of the vault lie in a folder below."""
         return self.project / self.environment.get("DBT_ENGINE_TARGET_PATH", "target")

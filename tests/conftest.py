@@ -49,5 +49,5 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
     session = DbtSession(tmp_path_factory.mktemp("institution"))
     fill_raw(session, members=MEMBERS, days=DAYS)
     session.parse()
-    session.invoke("build")
+    session.build()
     return session

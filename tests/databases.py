@@ -1,4 +1,4 @@
-"""Database files, looked into many times by one process, and how their tables are stored."""
+"""Database files, looked into many times by one process."""
 
 from __future__ import annotations
 
@@ -29,35 +29,3 @@ def attached(**files: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f"use {own}")
             for name in held:
                 connection.execute(f"detach {name}")
-
-
-def ways_of_packing(path: Path) -> set[tuple[str, str]]:
-    """Return each type of the stored columns of a database file with each way it is packed."""
-    with attached(looked_into=path) as connection:
-        tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables() "
-            "where database_name = 'looked_into'"
-        ).fetchall()
-        return {
-            (str(row[0]), str(row[1]))
-            for schema, table in tables
-            for row in connection.execute(
-                "select distinct segment_type, compression "
-                f"from pragma_storage_info('looked_into.{schema}.{table}') where persistent"
-            ).fetchall()
-        }
-
-
-def assert_packed_as_ruled(path: Path) -> None:
-    """Assert that a database file holds at most 7 bytes in a row of its writer's memory."""
-    packed = ways_of_packing(path)
-    assert {way for kind, way in packed if kind in ("VARCHAR", "BLOB")} == {"DICT_FSST"}
-    assert {way for _, way in packed} <= {
-        "BitPacking",
-        "Constant",
-        "DICT_FSST",
-        "Empty Validity",
-        "RLE",
-        "Roaring",
-        "Uncompressed",
-    }

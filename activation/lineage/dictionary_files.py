@@ -40,7 +40,8 @@ FACT_COLUMNS = (
     "relation_name", "column_name", "kli_id", "status", "reason", "logic", "made_from",
     "inherited_law_tags", "law_tag_paths", "segments",
 )  # fmt: skip
-WRITE = "Run `dbt compile && tellerline dictionary lineage --write` and commit seeds/dictionary."
+COMPILE = "dbt compile --selector everything"
+WRITE = f"Run `{COMPILE} && tellerline dictionary lineage --write` and commit seeds/dictionary."
 BAR = "|"
 
 

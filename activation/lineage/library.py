@@ -56,7 +56,7 @@ class Library:
             raise ContractError(
                 relation.name,
                 "was not compiled.",
-                "Run `dbt build` or `dbt compile` without a selection.",
+                "Run `dbt compile --selector everything`.",
             )
         text = relation.code
         try:

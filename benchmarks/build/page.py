@@ -15,11 +15,11 @@ PAGE = PROJECT / "docs" / "build.md"
 TEMPLATE = """\
 # What a build costs
 
-One `dbt build` of everything, as it runs every night, against one DuckDB script that a good
-engineer would write by hand to have the same final tables once: members' indicators, their profile
-and the members of all segments ([`by_hand.sql`](../benchmarks/build/by_hand.sql)). Both read the
-same raw tables, with two threads and {memory} for DuckDB, and the benchmark fails unless the final
-tables of both are equal, row by row.
+A dbt build of everything, warehouse and vault, as it runs every night, against one DuckDB script
+that a good engineer would write by hand to have the same final tables once: members' indicators,
+their profile and the members of all segments ([`by_hand.sql`](../benchmarks/build/by_hand.sql)).
+Both read the same raw tables, with two threads and {memory} for DuckDB, and the benchmark fails
+unless the final tables of both are equal, row by row.
 
     python -m benchmarks build --members {members} --transactions {transactions} --write
 
@@ -36,8 +36,9 @@ above the number of cores, other work took its share, and times are longer than 
 
 - **The full build** starts from raw tables and nothing else: dbt parses the project, loads seeds,
   builds every layer, not only what the script makes (identities, what may leave, the dictionary,
-  the history of memberships), and runs every data test. Unit tests are left out, as in the
-  orchestrated build: they test code, not data. The baseline is the script.
+  the history of memberships), and runs every data test. It is two runs of dbt, one that writes the
+  warehouse and one that reads contact data. Unit tests are left out, as in the orchestrated build:
+  they test code, not data. The baseline is the script.
 - **Ids**: where transactions name members and accounts dbt's models use numbers, as many warehouses
   do; the script groups by the ids as they come, and keeps fewer columns.
 - **The nightly build** goes to a home on which {days_before} days are built, receives the files of

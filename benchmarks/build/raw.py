@@ -15,7 +15,7 @@ import duckdb
 
 from tellerline.errors import RunStoppedError
 from tellerline.sql import literal
-from tellerline.storage import PACKING, STORAGE_VERSION
+from tellerline.storage import STORAGE_VERSION
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -47,7 +47,6 @@ TABLE_MACROS = (
 # As dbt has them by default: profiles.yml.
 MEMORY_LIMIT = "6GB"
 SETTINGS = f"""
-    {"; ".join(PACKING)};
     set TimeZone = 'UTC';
     set threads = 2;
     set memory_limit = {literal(MEMORY_LIMIT)};

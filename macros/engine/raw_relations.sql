@@ -11,6 +11,17 @@ from system.information_schema.columns
 where table_schema in ('raw', 'history')
 {%- endmacro -%}
 
+{#- The databases that this command may write. -#}
+{%- macro list_writable_databases() -%}
+{{ return(adapter.dispatch('list_writable_databases')()) }}
+{%- endmacro -%}
+
+{%- macro default__list_writable_databases() -%}
+select database_name
+from duckdb_databases()
+where not readonly and not internal
+{%- endmacro -%}
+
 {%- macro create_source_schema(relation) -%}
 create schema if not exists {{ relation.without_identifier() }}
 {%- endmacro -%}

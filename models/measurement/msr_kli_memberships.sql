@@ -1,6 +1,8 @@
 {{ config(materialized='view') }}
 
-{{ membership_spells('kli') }},
+{{ membership_spells(
+    'kli', source('history', 'membership_changes'), source('history', 'observations')
+) }},
 
 final as (
     select

@@ -1,6 +1,8 @@
 {{ config(materialized='view') }}
 
-{{ membership_spells('segment') }},
+{{ membership_spells(
+    'segment', source('history', 'membership_changes'), source('history', 'observations')
+) }},
 
 final as (
     select

@@ -1,8 +1,9 @@
-"""What a build of dbt leaves behind, made by hand: a warehouse, a vault, two artefacts."""
+"""What a build of dbt leaves behind, made by hand: warehouse and vault, two artefacts of each."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Build:
         command: What dbt ran.
         invocations: dbt's ids of the manifest and of the results.
         said: The error of the hook that says which gates refused.
+        vault: What differs in the artefacts of the vault, by file, level by level; None for no
+            artefacts.
     """
 
     installation: Installation
@@ -44,6 +47,7 @@ class Build:
     extra_nodes: list[dict[str, Any]] = field(default_factory=list)
     left_out: tuple[str, ...] = ()
     said: str = ""
+    vault: dict[str, dict[str, Any]] | None = field(default_factory=dict)
 
     @property
     def target(self) -> Path:
@@ -84,19 +88,37 @@ class Build:
             for n in nodes
             if self.statuses.get(n["unique_id"]) != "missing"
         ]
+        identities = [r for r in results if r["unique_id"] == "model.tellerline.act_identities"]
+        results = [result for result in results if result not in identities]
         if self.said:
             hook = "operation.tellerline.tellerline-on-run-end-1"
             results.append({"unique_id": hook, "status": "error", "message": self.said})
-        self.target.mkdir(exist_ok=True)
-        self._write("manifest.json", {
-            "metadata": {"invocation_id": self.invocations[0]},
-            "nodes": {n["unique_id"]: n for n in nodes},
-        })  # fmt: skip
-        self._write("run_results.json", {
-            "args": {"which": self.command},
-            "metadata": {"invocation_id": self.invocations[1], "generated_at": "2026-11-20"},
-            "results": results,
-        })  # fmt: skip
+        documents: dict[str, dict[str, Any]] = {
+            "manifest.json": {
+                "metadata": {"invocation_id": self.invocations[0]},
+                "nodes": {n["unique_id"]: n for n in nodes},
+            },
+            "run_results.json": {
+                "args": {"which": self.command, "vars": {}},
+                "metadata": {
+                    "invocation_id": self.invocations[1],
+                    "generated_at": "2026-11-20T03:10:00.000000Z",
+                },
+                "results": results,
+            },
+        }
+        self._write(self.target, documents)
+        shutil.rmtree(self.target / "vault", ignore_errors=True)
+        if self.vault is not None:
+            documents["manifest.json"]["metadata"] = {"invocation_id": "v1"}
+            documents["run_results.json"] |= {
+                "args": {"which": "build", "vars": {}},
+                "metadata": {"invocation_id": "v1", "generated_at": "2026-11-20T03:11:00.000000Z"},
+                "results": identities,
+            }
+            for name, changes in self.vault.items():
+                documents[name] |= changes
+            self._write(self.target / "vault", documents)
 
     def publish(self) -> Publication:
         """Publish what was built."""
@@ -111,8 +133,10 @@ class Build:
         schema = "identity" if name == "identities" else "main"
         return node(f"act_{name}", schema, columns, {"publish": name})
 
-    def _write(self, name: str, document: dict[str, Any]) -> None:
-        (self.target / name).write_text(json.dumps(document))
+    def _write(self, folder: Path, documents: dict[str, dict[str, Any]]) -> None:
+        folder.mkdir(exist_ok=True)
+        for name, document in documents.items():
+            (folder / name).write_text(json.dumps(document))
 
 
 def node(name: str, schema: str, columns: list[str], meta: dict[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,33 @@ UNFIT: dict[str, tuple[Callable[[Build], Any], type[TellerlineError], str]] = {
         lambda b: setattr(b, "invocations", ("i2", "i1")),
         RunStoppedError, "is not of the last build",
     ),
+    "no vault": (
+        lambda b: setattr(b, "vault", None), RunStoppedError, "target/vault/.* is missing. Run",
+    ),
+    "a vault built before its warehouse": (
+        lambda b: setattr(b, "vault", {"run_results.json": {"metadata": {
+            "invocation_id": "v1", "generated_at": "2026-11-20T03:09:59.000000Z",
+        }}}),
+        RunStoppedError, "target/vault/run_results.json: is of a run before the warehouse",
+    ),
+    "a vault of another day": (
+        lambda b: setattr(b, "vault", {"run_results.json": {
+            "args": {"which": "build", "vars": {"as_of_date": "2026-11-01"}},
+        }}),
+        RunStoppedError, "is of a run with other variables",
+    ),
+    "a vault of another state of the project": (
+        lambda b: setattr(b, "vault", {"manifest.json": {"nodes": {}}}),
+        RunStoppedError, "is of another state of the project",
+    ),
+    "a vault that was not built but run": (
+        lambda b: setattr(b, "vault", {"run_results.json": {"args": {"which": "run"}}}),
+        RunStoppedError, "is of `dbt run`, not of .* Run `dbt build --selector vault --target-path",
+    ),
+    "identities that failed": (
+        lambda b: b.statuses.update({"model.tellerline.act_identities": "error"}),
+        RunStoppedError, "act_identities: did not pass",
+    ),
     "no consents": (
         lambda b: setattr(b, "left_out", ("model.tellerline.act_consents",)),
         ContractError, "publishes no consents",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tellerline.canonical import parse_json
+from tellerline.settings import VAULT
 from tellerline.storage import STORAGE_VERSION
 from tests.databases import attached
 
@@ -30,17 +31,29 @@ class DbtSession:
     def __init__(self, home: Path, manifest: Manifest | None = None) -> None:
         self.home = home
         self.target = home / "target"
+        self._written = self.target
         # A manifest of another session on the same project saves parsing again.
         self.parsed = manifest
 
-    def invoke(self, *arguments: str) -> Any:
-        """Run one dbt command; raise with dbt's own words when it fails."""
+    def build(self, *arguments: str) -> None:
+        """Build the warehouse, then the vault."""
+        self.invoke("build", *arguments)
+        self.invoke("build", "--selector", VAULT, *arguments, target=self.target / VAULT)
+
+    def invoke(self, *arguments: str, target: Path | None = None) -> Any:
+        """Run one dbt command; raise with dbt's own words when it fails.
+
+        Args:
+            arguments: As on dbt's command line.
+            target: Where dbt writes its artefacts, if not where the warehouse's are.
+        """
         # Imported here: dbt takes seconds to load, and most workers do without.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
+        self._written = target or self.target
         variables = {
-            "DBT_ENGINE_TARGET_PATH": str(self.target),
+            "DBT_ENGINE_TARGET_PATH": str(self._written),
             "TELLERLINE_HOME": str(self.home),
         }
         before = {name: os.environ.get(name) for name in variables}
@@ -73,7 +86,7 @@ class DbtSession:
     @property
     def manifest(self) -> dict[str, Any]:
         """What the last command wrote."""
-        return dict(parse_json((self.target / "manifest.json").read_bytes(), "manifest.json"))
+        return dict(parse_json((self._written / "manifest.json").read_bytes(), "manifest.json"))
 
     @contextmanager
     def connect(self, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:

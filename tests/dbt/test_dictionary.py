@@ -180,7 +180,9 @@ def test_lineage_of_every_column_is_known_or_says_why_not(built):
             lineage_status = 'unknown'
             and (lineage_reason is null or starts_with(lineage_reason, 'Not written'))
     """)
-    assert unwritten == [], "run `dbt compile && tellerline dictionary lineage --write`"
+    assert unwritten == [], (
+        "run `dbt compile --selector everything && tellerline dictionary lineage --write`"
+    )
     described = built.rows("""
         select count(*) from dictionary.dict_attributes
         where lineage_status = 'followed' and layer = 'klis' and len(made_from) > 0

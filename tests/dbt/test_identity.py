@@ -9,19 +9,20 @@ from typing import Any
 import duckdb
 import pytest
 
+from tellerline.settings import VAULT
 from tests.dbt.sessions import LAST_DAY, DbtSession
 
 EVE, MERGED, SPLIT = date(2026, 5, 10), date(2026, 5, 11), date(2026, 6, 8)
 DAYS = (EVE, MERGED, SPLIT, LAST_DAY)
 PLANTED, PARTED = 20, 5
-MODELS = ("stg_alkami__loads", "as_of", "path:models/identity")
+CLOCK = ("stg_alkami__loads", "as_of")
 RELATIONS = (
     "vault.identity.dim_contacts",
     "vault.identity.fct_identity_links",
     "vault.identity.act_identities",
     "vault.identity.fct_person_members",
     "vault.identity.fct_identity_conflicts",
-    "measurement.msr_person_memberships",
+    "vault.identity.fct_person_memberships",
 )
 State = dict[str, list[tuple[Any, ...]]]
 
@@ -72,7 +73,8 @@ def plant(connection: duckdb.DuckDBPyConnection) -> None:
 
 def build(home: DbtSession, *variables: str) -> State:
     """Build identity and return its rows, sorted."""
-    home.invoke("run", "--select", *MODELS, *variables)
+    home.invoke("run", "--select", *CLOCK, *variables)
+    home.invoke("run", "--selector", VAULT, *variables)
     return {name: home.rows(f"select * from {name} order by all") for name in RELATIONS}
 
 
@@ -96,8 +98,8 @@ def home(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> DbtSess
     for name in ("warehouse.duckdb", "vault.duckdb"):
         shutil.copy(built.home / name, copy.home / name)
     with copy.connect(read_only=False) as connection:
-        connection.execute("delete from history.membership_changes")
-        connection.execute("delete from history.observations")
+        connection.execute("delete from vault.history.membership_changes")
+        connection.execute("delete from vault.history.observations")
         plant(connection)
     return copy
 
@@ -128,7 +130,7 @@ def test_second_memberships_are_found_and_nobody_else_is_merged(states):
 def test_another_address_parts_them_again(states):
     merged = {m for m, p in persons(states[LAST_DAY]).items() if m != p}
     assert len(merged) == PLANTED - PARTED
-    spells = states[LAST_DAY]["measurement.msr_person_memberships"]
+    spells = states[LAST_DAY]["vault.identity.fct_person_memberships"]
     assert len(spells) == 2 * PLANTED
     assert {row[2] for row in spells} == {MERGED}
     assert sorted(row[4] or date.max for row in spells) == (

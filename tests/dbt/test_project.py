@@ -7,7 +7,6 @@ import re
 import pytest
 import yaml
 
-from tests.databases import assert_packed_as_ruled
 from tests.dbt.nodes import layer_of, segments_of
 from tests.dbt.sessions import ROOT
 
@@ -156,8 +155,3 @@ def test_warehouse_holds_no_contact_data(built):
                 f'where lower(trim("{column}")) in (select value from planted)'
             ).fetchone()
             assert hits == (0,), (schema, table, column)
-
-
-def test_the_built_warehouse_is_packed_as_ruled(built):
-    """What these ways of packing leave behind is measured in tests/tellerline/test_storage.py."""
-    assert_packed_as_ruled(built.home / "warehouse.duckdb")

@@ -1,6 +1,8 @@
 {{ config(materialized='view') }}
 
-{{ membership_spells('person') }},
+{{ membership_spells(
+    'person', source('person_history', 'membership_changes'), source('person_history', 'observations')
+) }},
 
 final as (
     select

@@ -1,0 +1,58 @@
+"""Which file a dbt command writes: the warehouse, or with `--selector vault` the vault; never both.
+
+DuckDB ends blocks of a file with whatever lay in the memory of the process that writes them. So a
+command that reads contact data has the warehouse for reading only, and one that writes the
+warehouse does not have the vault at all. dbt loads this as a plugin of its adapter (profiles.yml).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dbt import flags
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
+from duckdb import DuckDBPyConnection
+
+from tellerline.databases import attach
+from tellerline.errors import TellerlineError
+from tellerline.settings import VAULT
+
+LOCK_WAIT_SECONDS = 120.0
+
+
+class Plugin(BasePlugin):
+    """Opens the databases of one dbt command."""
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Open the warehouse for reading only when the vault is written.
+
+        Raises:
+            DbtRuntimeError: There is no warehouse to read.
+        """
+        if not _writes_vault():
+            return
+        warehouse = Path(creds.path)
+        if not warehouse.is_file():
+            raise DbtRuntimeError(f"{warehouse} is missing. Run `dbt build` first.")
+        config["access_mode"] = "READ_ONLY"
+        self._vault = warehouse.with_name(f"{VAULT}.duckdb")
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Attach the vault beside the warehouse when it is the vault that is written.
+
+        Raises:
+            DbtRuntimeError: Another process holds the vault, or it cannot be read.
+        """
+        if not _writes_vault():
+            return
+        try:
+            attach(conn, VAULT, self._vault, wait_seconds=LOCK_WAIT_SECONDS)
+        except TellerlineError as error:
+            raise DbtRuntimeError(str(error)) from None
+
+
+def _writes_vault() -> bool:
+    return getattr(flags.get_flags(), "SELECTOR", None) == VAULT  # type: ignore[no-untyped-call]
