@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ingestion.contracts import Feed
 from ingestion.tokens import tokenised
+from ingestion.transfers import carried
 from ingestion.warehouse import Databases
 from tellerline.sql import identifiers
 
@@ -26,7 +27,6 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
     columns, joins = tokenised(feed, '"stage"')
     key = identifiers(feed.key)
     names = identifiers(field.name for field in feed.fields)
-    target = f"{feed.destination}.raw.{identifiers([feed.feed])}"
     valid = f"""
         select "_f", "_n", "_key", {columns}
         from "stage"
@@ -45,13 +45,7 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
         )
     """
     )
-    if databases.run(f"select 1 from {target} limit 1"):
-        databases.run(f"""
-            create or replace temp table "loaded" as
-            select -1 as "_f", line_number as "_n", {names}
-            from {target}
-            where hash({key}) in (select hash({key}) from ({valid}))
-        """)
+    if _copy_loaded(databases, feed, valid):
         databases.run(f"""
             insert into "candidates"
             select "_f", "_n", {names} from ({valid})
@@ -61,6 +55,34 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
         databases.run('insert into "candidates" select * from "loaded"')
         databases.run('drop table "loaded"')
     return bool(databases.run('select 1 from "candidates" limit 1'))
+
+
+def _copy_loaded(databases: Databases, feed: Feed, valid: str) -> bool:
+    """Copy the rows loaded before that may have a key of `valid` to the temporary table `loaded`.
+
+    Returns:
+        Whether anything was loaded before; if not, there is no such table.
+    """
+    target = f"{feed.destination}.raw.{identifiers([feed.feed])}"
+    home = databases.holding(feed.destination)
+    if not home.run(f"select 1 from {target} limit 1"):
+        return False
+    key = identifiers(feed.key)
+    hashes = f'select distinct hash({key}) as "_hash" from ({valid})'
+    rows = (
+        f'select -1 as "_f", line_number as "_n", {identifiers(f.name for f in feed.fields)} '
+        f"from {target} where hash({key}) in "
+    )
+    make = 'create or replace temp table "loaded" as'
+    if home is databases.local:
+        databases.run(f"{make} {rows} ({hashes})")
+        return True
+    scratch = databases.scratch
+    with carried(databases.local, scratch / "hashes.parquet", hashes) as known:
+        query = f'{rows} (select "_hash" from {known})'
+        with carried(home, scratch / "loaded.parquet", query) as found:
+            databases.run(f"{make} from {found}")
+    return True
 
 
 def judge_candidates(databases: Databases, feed: Feed) -> None:

@@ -117,7 +117,7 @@ class FeedRun:
                 counts = Counts(read=count, duplicate=count)
                 repeated.append((receipt, Outcome(DUPLICATE_FILE, reasons.SAME_CONTENT, counts)))
                 continue
-            file = scan(receipt, self.feed, self.store, self.loader.scratch, len(files))
+            file = scan(receipt, self.feed, self.store, self.loader.databases.scratch, len(files))
             if not is_released and by_name.get(receipt.file_name, set()) - {receipt.file_sha256}:
                 file = replace(file, stop_reason=reasons.NAME_REUSED)
             files.append(file)

@@ -6,6 +6,9 @@
    the file counts as loaded.
 4. The receipts with their ledger entries. A process killed between 3 and 4 finds the file in
    raw.loads next time and only writes the receipt.
+
+Journal, vault and receipts are written by this process, the warehouse by another: what it is to
+load is carried to it with tokens instead of numbers, and texts already scrubbed.
 """
 
 from __future__ import annotations
@@ -32,8 +35,9 @@ from ingestion.rejections import store_rejections
 from ingestion.staging import Stage
 from ingestion.tables import LOADS_COLUMNS
 from ingestion.tokens import store_numbers, tokenised
+from ingestion.transfers import carried
 from ingestion.verdicts import WAITING, Verdict
-from ingestion.warehouse import Databases
+from ingestion.warehouse import Database, Databases
 from tellerline.clock import Clock
 from tellerline.consent_journal import COLUMNS as JOURNAL_COLUMNS
 from tellerline.consent_journal import Addition, ConsentJournal
@@ -52,14 +56,12 @@ class Loader:
         journal: The live consent journal.
         key: Turns numbers into tokens.
         clock: Tells when rows are loaded.
-        scratch: Where files lie until they are taken over.
     """
 
     databases: Databases
     journal: ConsentJournal
     key: MemberKey
     clock: Clock
-    scratch: Path
 
     def commit(
         self,
@@ -87,14 +89,14 @@ class Loader:
         if accepted and feed.feed == CONSENT_FEED:
             self._journal(feed, accepted, verdicts)
         if accepted:
-            with self.databases.transaction():
+            with self.databases.local.transaction():
                 store_numbers(self.databases, feed, self.key)
                 if feed.destination == "vault":
                     self._insert_rows(feed, now)
-        with self.databases.transaction():
+        with self.databases.warehouse.transaction():
             if accepted and feed.destination == "warehouse":
                 self._insert_rows(feed, now)
-            write_loads(self.databases, outcomes, now)
+            write_loads(self.databases.warehouse, outcomes, now)
             if stages:
                 store_rejections(self.databases, feed, stages)
         return outcomes
@@ -115,18 +117,23 @@ class Loader:
 
     def _insert_rows(self, feed: Feed, now: datetime) -> None:
         target = f"{feed.destination}.raw.{identifiers([feed.feed])}"
-        names = identifiers([*(field.name for field in feed.fields), *LOAD_COLUMNS])
-        self.databases.run(
-            f"""
-            insert into {target} ({names})
-            {self._accepted_rows(feed)}
-            """,
-            now,
-        )
+        names = identifiers(_columns(feed))
+        rows = self._accepted_rows(feed)
+        if feed.destination == "vault":
+            self.databases.run(f"insert into {target} ({names}) {rows}", now)
+            return
+        file = self.databases.scratch / "rows.parquet"
+        with carried(self.databases.local, file, rows, now) as carried_rows:
+            self.databases.warehouse.run(
+                f"insert into {target} ({names}) select {names} from {carried_rows}"
+            )
 
     def _accepted_rows(self, feed: Feed) -> str:
+        """Return the query of the rows that go in, with tokens; `?` is when they are loaded."""
         columns, joins = tokenised(feed, '"stage"')
+        names = identifiers(_columns(feed))
         return f"""
+            select {names} from (
             select
                 {columns},
                 "_business_date",
@@ -139,15 +146,15 @@ class Loader:
             {joins}
             anti join "twins" on "twins"."_f" = "stage"."_f" and "twins"."_n" = "stage"."_n"
             where "_is_accepted" and "_code" is null
+            ) as accepted ({names})
         """
 
     def _journal(self, feed: Feed, accepted: list[BatchFile], verdicts: dict[int, Verdict]) -> None:
         """Append the accepted consent changes to the journal, one Parquet file a received file."""
-        names = identifiers([*(field.name for field in feed.fields), *LOAD_COLUMNS])
-        folder = self.scratch / "journal"
+        folder = self.databases.scratch / "journal"
         self.databases.run(
             f"copy (select {identifiers(JOURNAL_COLUMNS)}, load_id "
-            f"from ({self._accepted_rows(feed)}) as accepted ({names})) "
+            f"from ({self._accepted_rows(feed)})) "
             f"to {literal(str(folder))} (format parquet, partition_by (load_id))",
             self.clock.now().replace(tzinfo=None),
         )
@@ -185,28 +192,32 @@ class Loader:
         return whole
 
 
+def _columns(feed: Feed) -> list[str]:
+    return [*(field.name for field in feed.fields), *LOAD_COLUMNS]
+
+
 def write_loads(
-    databases: Databases, outcomes: Iterable[tuple[Receipt, Outcome]], now: datetime
+    warehouse: Database, outcomes: Iterable[tuple[Receipt, Outcome]], now: datetime
 ) -> None:
     """Write the rows of raw.loads, replacing those of files that are judged once more."""
     rows = [_load_row(receipt, outcome, now) for receipt, outcome in outcomes]
     if not rows:
         return
     for table in ("loads", "rejections"):
-        databases.run(
+        warehouse.run(
             f"delete from warehouse.raw.{table} where load_id in (select unnest(?::varchar[]))",
             [row[0] for row in rows],
         )
     marks = ", ".join([f"({', '.join('?' * len(LOADS_COLUMNS))})"] * len(rows))
-    databases.run(
+    warehouse.run(
         f"insert into warehouse.raw.loads ({identifiers(LOADS_COLUMNS)}) values {marks}",
         *(value for row in rows for value in row),
     )
 
 
-def read_loads(databases: Databases, load_ids: list[str]) -> dict[str, Outcome]:
+def read_loads(warehouse: Database, load_ids: list[str]) -> dict[str, Outcome]:
     """Return the outcomes that raw.loads knows of, by load id."""
-    rows = databases.run(
+    rows = warehouse.run(
         "select load_id, state, rejection_reason, read_count, loaded_count, rejected_count, "
         "duplicate_count from warehouse.raw.loads "
         "where load_id in (select unnest(?::varchar[]))",

@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingestion.warehouse import open_databases
+from ingestion.transfers import rows_of
+from ingestion.warehouse import open_warehouse
 from tellerline.errors import IntegrityError
 from tellerline.settings import Settings
-from tellerline.sql import literal
 
 LOCK_WAIT_SECONDS = 300.0
 COLUMNS = (
@@ -34,21 +34,22 @@ def load_outcomes(settings: Settings, files: Sequence[tuple[str, Path, str]]) ->
     Raises:
         IntegrityError: A file was changed since its run ended.
         ConflictError: Another process holds the warehouse.
+        RunStoppedError: The warehouse refuses, or its process ended.
     """
     if not files:
         return 0
     added = 0
-    with open_databases(settings, LOCK_WAIT_SECONDS) as databases, databases.transaction():
-        databases.run("create schema if not exists warehouse.raw")
-        databases.run(f"create table if not exists warehouse.raw.delivery_outcomes ({COLUMNS})")
-        rows = databases.run("select distinct run_id from warehouse.raw.delivery_outcomes")
+    with open_warehouse(settings, LOCK_WAIT_SECONDS) as warehouse, warehouse.transaction():
+        warehouse.run("create schema if not exists warehouse.raw")
+        warehouse.run(f"create table if not exists warehouse.raw.delivery_outcomes ({COLUMNS})")
+        rows = warehouse.run("select distinct run_id from warehouse.raw.delivery_outcomes")
         known = {run_id for (run_id,) in rows}
         for run_id, path, sha256 in files:
             if run_id not in known:
                 _check(path, sha256)
-                source = f"select {NAMES} from read_parquet({literal(str(path))})"
-                (count,) = databases.run(
-                    f"insert into warehouse.raw.delivery_outcomes ({NAMES}) {source}"
+                (count,) = warehouse.run(
+                    f"insert into warehouse.raw.delivery_outcomes ({NAMES}) "
+                    f"select {NAMES} from {rows_of(path)}"
                 )[0]
                 added += count
     return added

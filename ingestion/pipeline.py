@@ -26,12 +26,8 @@ from ingestion.run_record import RunRecord
 from ingestion.store import ContentStore
 from ingestion.tables import prepare_tables
 from ingestion.verdicts import WAITING
-from ingestion.warehouse import (
-    Databases,
-    check_key,
-    open_databases,
-)
-from ingestion.workspace import private_files, run_lock, scratch, scratch_folder
+from ingestion.warehouse import Database, Databases, check_key, open_databases
+from ingestion.workspace import private_files, run_lock, scratch
 from tellerline.clock import Clock, new_id
 from tellerline.consent_journal import ConsentJournal
 from tellerline.durable import make_folder
@@ -83,7 +79,8 @@ def ingest(
         ConfigurationError: There is no usable contract at all.
         CredentialsError: The member key is missing, or is not the vault's.
         ConflictError: Another process holds the warehouse.
-        RunStoppedError: The disk is full, or a file of ours cannot be read or written.
+        RunStoppedError: The disk is full, a file of ours cannot be read or written, or the process
+            of the warehouse ended.
     """
     if landing is not None and not landing.is_dir():
         raise UsageError(str(landing), "is no folder.", "Give the folder where files arrive.")
@@ -143,15 +140,15 @@ class _Run:
                 self.report.errors += [str(fault) for fault in faults.values()]
                 check_key(databases, self.key)
                 for name, receipts in self._receipts(state).items():
-                    standing = take_stock(databases, receipts, chosen, dropped)
+                    standing = take_stock(databases.warehouse, receipts, chosen, dropped)
                     if standing.unwritten:
                         now = self.clock.now().replace(tzinfo=None)
-                        with databases.transaction():
-                            write_loads(databases, standing.unwritten, now)
+                        with databases.warehouse.transaction():
+                            write_loads(databases.warehouse, standing.unwritten, now)
                     feed = self.contracts.feeds.get(name)
                     if feed is not None and name not in faults:
                         self._load_feed(record, databases, feed, standing)
-                self._sum_up(databases)
+                self._sum_up(databases.warehouse)
             record.finish(self._outcome())
         for receipt in arrivals.repeated:
             if receipt.feed in self.report.feeds:
@@ -213,7 +210,6 @@ class _Run:
                 journal=ConsentJournal(self.settings.consent_journal),
                 key=self.key,
                 clock=self.clock,
-                scratch=scratch_folder(self.settings),
             ),
             store=ContentStore(self.settings.store),
             run=record,
@@ -251,8 +247,8 @@ class _Run:
         problem = f"stopped the feed before ({stopper.outcome.reason})."
         self.report.errors.append(stopped_text(run.feed.feed, stopper.file_name, problem))
 
-    def _sum_up(self, databases: Databases) -> None:
-        rows = databases.run(
+    def _sum_up(self, warehouse: Database) -> None:
+        rows = warehouse.run(
             "select feed, sum(read_count), sum(loaded_count), sum(rejected_count), "
             "sum(duplicate_count) from warehouse.raw.loads group by feed"
         )
@@ -269,10 +265,14 @@ def _drop_unfinished(databases: Databases, feed: Feed) -> None:
     """Remove rows that a killed run left in the vault before the warehouse knew of them."""
     if feed.destination != "vault":
         return
-    with databases.transaction():
+    loaded = databases.warehouse.run(
+        "select load_id from warehouse.raw.loads where feed = ? and state = ?", feed.feed, LOADED
+    )
+    with databases.local.transaction():
         databases.run(
-            f"delete from vault.raw.{identifiers([feed.feed])} where load_id not in "
-            f"(select load_id from warehouse.raw.loads where state = '{LOADED}')"
+            f"delete from vault.raw.{identifiers([feed.feed])} "
+            "where load_id not in (select unnest(?::varchar[]))",
+            [load_id for (load_id,) in loaded],
         )
 
 

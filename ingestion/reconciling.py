@@ -21,7 +21,7 @@ from ingestion.receipts import (
     Outcome,
     Receipt,
 )
-from ingestion.warehouse import Databases
+from ingestion.warehouse import Database
 from tellerline.errors import UsageError
 
 # Nothing was read of these: judging them again would not make them readable.
@@ -100,7 +100,7 @@ def _is_meant(name: str, feed: str, receipt: Receipt) -> bool:
 
 
 def take_stock(
-    databases: Databases,
+    warehouse: Database,
     receipts: list[Receipt],
     release: frozenset[str],
     discard: frozenset[str],
@@ -108,13 +108,13 @@ def take_stock(
     """Return where a feed stands.
 
     Args:
-        databases: Reads raw.loads.
+        warehouse: Has raw.loads.
         receipts: Of the feed, in loading order.
         release: Load ids to load, or to judge once more.
         discard: Load ids to quarantine for good.
     """
     load_ids = [receipt.load_id for receipt in receipts]
-    written = read_loads(databases, load_ids) if load_ids else {}
+    written = read_loads(warehouse, load_ids) if load_ids else {}
     known: dict[str, Receipt] = {}
     pending, unsettled, unwritten = [], [], []
     released = set()

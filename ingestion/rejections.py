@@ -10,8 +10,10 @@ from ingestion.contracts import Feed
 from ingestion.duplicates import CONFLICT
 from ingestion.splitting import LINE
 from ingestion.staging import Stage
+from ingestion.tables import REJECTIONS_COLUMNS
+from ingestion.transfers import carried
 from ingestion.warehouse import Databases
-from tellerline.sql import literal
+from tellerline.sql import identifiers, literal
 
 LINE_CLASS = "line"
 KEY_CLASS = "key"
@@ -26,17 +28,24 @@ def store_rejections(databases: Databases, feed: Feed, stages: list[Stage]) -> N
     """Add the rejected rows of the batch's files to raw.rejections.
 
     Args:
-        databases: Within a transaction of the warehouse; `files._keeps_rejections` says of which
-            files, `twins` holds the rows that contradict an earlier one.
+        databases: The warehouse within a transaction. On the other side `files._keeps_rejections`
+            says of which files, `twins` holds the rows that contradict an earlier one.
         feed: The contract.
         stages: The stage queries by layout.
     """
     _fill_checks(databases, feed, stages)
+    names = identifiers(REJECTIONS_COLUMNS)
+    rows = f"select {names} from ({_rejections(feed)}) as rejections ({names})"
+    with carried(databases.local, databases.scratch / "rejections.parquet", rows) as carried_rows:
+        databases.warehouse.run(
+            f"insert into warehouse.raw.rejections ({names}) select {names} from {carried_rows}"
+        )
+
+
+def _rejections(feed: Feed) -> str:
     quote = literal(feed.file.quote or '"')
     quotes = f"length({LINE}) - length(replace({LINE}, {quote}, ''))"
-    databases.run(
-        f"""
-        insert into warehouse.raw.rejections
+    return f"""
         with refused as (
             select
                 "_load_id",
@@ -82,8 +91,7 @@ def store_rejections(databases: Databases, feed: Feed, stages: list[Stage]) -> N
         from "twins"
         inner join "files" using ("_f")
         where "_keeps_rejections" and "_verdict" = '{CONFLICT}'
-        """
-    )
+    """
 
 
 def _fill_checks(databases: Databases, feed: Feed, stages: list[Stage]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.contracts import LOAD_COLUMNS, Feed
-from ingestion.warehouse import NUMBER_KINDS, Databases
+from ingestion.warehouse import NUMBER_KINDS, Database, Databases
 from tellerline.errors import ContractError
 from tellerline.sql import identifier
 
@@ -50,38 +50,40 @@ def prepare_tables(databases: Databases, feeds: dict[str, Feed]) -> dict[str, Co
         columns = {field.name: field.sql_type for field in feed.fields} | LOAD_COLUMNS
         tables[feed.destination, feed.feed] = columns
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for database, table, column, kind in databases.run(
-        "select database_name, table_name, column_name, lower(data_type) from duckdb_columns() "
-        "where schema_name = 'raw' and database_name in ('warehouse', 'vault')"
-    ):
-        found.setdefault((database, table), {})[column] = kind
+    for name in ("warehouse", "vault"):
+        for table, column, kind in databases.holding(name).run(
+            "select table_name, column_name, lower(data_type) from duckdb_columns() "
+            "where schema_name = 'raw' and database_name = ?",
+            name,
+        ):
+            found.setdefault((name, table), {})[column] = kind
     faults = {}
-    for (database, table), columns in tables.items():
-        there = found.get((database, table), {})
-        wrong = [name for name, kind in columns.items() if there.get(name, kind) != kind]
+    for (name, table), columns in tables.items():
+        there = found.get((name, table), {})
+        wrong = [column for column, kind in columns.items() if there.get(column, kind) != kind]
         if wrong:
             faults[table] = ContractError(
-                f"{database}.raw.{table}",
+                f"{name}.raw.{table}",
                 f"has the column {wrong[0]} as {there[wrong[0]]}, the contract as "
                 f"{columns[wrong[0]]}.",
                 "Give the field another name, or migrate the table.",
             )
             continue
-        missing = {name: kind for name, kind in columns.items() if name not in there}
+        missing = {column: kind for column, kind in columns.items() if column not in there}
         if missing:
-            _add(databases, database, table, missing, is_new=not there)
+            _add(databases.holding(name), name, table, missing, is_new=not there)
     return faults
 
 
 def _add(
-    databases: Databases, database: str, table: str, columns: dict[str, str], *, is_new: bool
+    database: Database, name: str, table: str, columns: dict[str, str], *, is_new: bool
 ) -> None:
-    name = f"{database}.raw.{identifier(table)}"
+    target = f"{name}.raw.{identifier(table)}"
     listed = [f"{identifier(column)} {kind}" for column, kind in columns.items()]
-    with databases.transaction():
+    with database.transaction():
         if is_new:
-            databases.run(f"create schema if not exists {database}.raw")
-            databases.run(f"create table {name} ({', '.join(listed)})")
+            database.run(f"create schema if not exists {name}.raw")
+            database.run(f"create table {target} ({', '.join(listed)})")
             return
         for column in listed:
-            databases.run(f"alter table {name} add column {column}")
+            database.run(f"alter table {target} add column {column}")

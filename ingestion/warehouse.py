@@ -1,55 +1,62 @@
-"""The two databases behind one connection: the warehouse, and the vault with what identifies.
+"""The two databases: the warehouse, in a process of its own, and the vault with what identifies.
 
-A DuckDB transaction writes to one database only. The vault is committed first and its writes can be
-repeated; a file counts as loaded when the warehouse's transaction with its row in raw.loads is.
+No transaction writes to both. The vault is committed first and its writes can be repeated; a file
+counts as loaded when the warehouse's transaction with its row in raw.loads is committed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
 from ingestion.keys import MemberKey
-from ingestion.workspace import RETRY_SECONDS
+from ingestion.warehouse_link import linked
+from ingestion.workspace import empty_folder, scratch_folder
+from tellerline.databases import attach
 from tellerline.durable import make_folder
-from tellerline.errors import (
-    ConfigurationError,
-    ConflictError,
-    CredentialsError,
-    IntegrityError,
-    RunStoppedError,
-)
+from tellerline.errors import ConfigurationError, CredentialsError, RunStoppedError
 from tellerline.settings import Settings
-from tellerline.sql import identifier, literal
-from tellerline.storage import PACKING, STORAGE_VERSION
+from tellerline.storage import STORAGE_VERSION
 
 NUMBER_KINDS = ("member", "account")
 """The kinds of numbers that the vault keeps beside their tokens."""
 
 MEMORY_LIMIT = "2GB"
-_HOLDER = re.compile(r"PID (\d+)")
-_LOCKED = "lock"
+"""Of each of the two processes."""
+
+
+class Rows(Protocol):
+    """What a statement gave."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+
+
+class Connection(Protocol):
+    """A connection in this process, or to the process of the warehouse."""
+
+    def execute(self, query: str, values: tuple[object, ...], /) -> Rows:
+        """Run one statement."""
 
 
 @dataclass(frozen=True, slots=True)
-class Databases:
-    """The open connection. Errors of the database never carry their text: it may quote a row."""
+class Database:
+    """One open database. Errors of the database never carry its text: it may quote a row."""
 
-    connection: duckdb.DuckDBPyConnection
+    connection: Connection
 
     def run(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows.
 
         Raises:
-            RunStoppedError: The database refuses; only the kind of its error is told.
+            RunStoppedError: The database refuses, and only the kind of its error is told; or the
+                process of the warehouse ended.
         """
         try:
             return self.connection.execute(query, values).fetchall()
@@ -62,7 +69,7 @@ class Databases:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold one transaction, for one of the two databases."""
+        """Hold one transaction."""
         self.run("begin transaction")
         try:
             yield
@@ -74,19 +81,88 @@ class Databases:
         self.run("commit")
 
 
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Both databases.
+
+    Args:
+        local: The stage, in temporary tables, and the vault. It sees everything.
+        warehouse: The warehouse. It must see nothing that identifies a member: neither in
+            statements and their values nor in files that it reads.
+        scratch: The private folder of the run, where rows pass from one to the other.
+    """
+
+    local: Database
+    warehouse: Database
+    scratch: Path
+
+    def run(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement on the stage or the vault; see `Database.run`."""
+        return self.local.run(query, *values)
+
+    def holding(self, name: str) -> Database:
+        """Return where statements find `warehouse` or `vault`."""
+        return self.warehouse if name == "warehouse" else self.local
+
+
 @contextlib.contextmanager
-def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Databases]:
-    """Open warehouse and vault for writing, waiting for whoever holds them.
+def open_warehouse(settings: Settings, wait_seconds: float) -> Iterator[Database]:
+    """Open the warehouse for writing, in a process of its own, waiting for whoever holds it.
 
     Args:
         settings: The installation.
         wait_seconds: How long to wait for another process to let go.
 
     Raises:
+        ConfigurationError: Its path is one that the database cannot handle.
+        ConflictError: Another process still holds it.
+        IntegrityError: It is no database that this version can read.
+        RunStoppedError: Its process ended, or what was committed could not be written to its place.
+    """
+    _prepare_home(settings)
+    spill = settings.home / "scratch" / "warehouse-spill"
+    with linked(_configuration(spill)) as link:
+        database = Database(link)
+        database.run("set TimeZone = 'UTC'")
+        attach(link, "warehouse", settings.warehouse, wait_seconds=wait_seconds)
+        # Whoever has the database has its spill folder; what a killed process left is removed.
+        with empty_folder(spill):
+            yield database
+            # Closing would do it as well, and not tell when it fails.
+            database.run("checkpoint warehouse")
+
+
+@contextlib.contextmanager
+def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Databases]:
+    """Open warehouse and vault for writing, waiting for whoever holds them.
+
+    Args:
+        settings: The installation.
+        wait_seconds: How long to wait for other processes to let go.
+
+    Raises:
         ConfigurationError: Their path is one that the database cannot handle.
         ConflictError: Another process still holds one of them.
         IntegrityError: One of them is no database that this version can read.
+        RunStoppedError: The process of the warehouse ended, or what was committed could not be
+            written to its place.
     """
+    deadline = time.monotonic() + wait_seconds
+    spill = settings.home / "scratch" / "spill"
+    with open_warehouse(settings, wait_seconds) as warehouse:
+        connection = duckdb.connect(config=_configuration(spill))
+        try:
+            local = Database(connection)
+            local.run("set TimeZone = 'UTC'")
+            left = max(0.0, deadline - time.monotonic())
+            attach(connection, "vault", settings.vault, wait_seconds=left)
+            with empty_folder(spill):
+                yield Databases(local, warehouse, scratch_folder(settings))
+        finally:
+            connection.close()
+
+
+def _prepare_home(settings: Settings) -> None:
     if "?" in str(settings.home):
         raise ConfigurationError(
             str(settings.home),
@@ -94,64 +170,16 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
             "Set TELLERLINE_HOME to another folder.",
         )
     make_folder(settings.home)
-    spill = settings.home / "scratch" / "spill"
-    connection = duckdb.connect(
-        config={
-            "storage_compatibility_version": STORAGE_VERSION,
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-    )
-    try:
-        for statement in ("set TimeZone = 'UTC'", *PACKING):
-            connection.execute(statement)
-        deadline = time.monotonic() + wait_seconds
-        for name, path in (("warehouse", settings.warehouse), ("vault", settings.vault)):
-            _attach(connection, name, path, deadline)
-        # Whoever has the databases has the spill folder; what a killed process left is removed.
-        shutil.rmtree(spill, ignore_errors=True)
-        make_folder(spill, mode=0o700)
-        try:
-            yield Databases(connection)
-        finally:
-            shutil.rmtree(spill, ignore_errors=True)
-    finally:
-        connection.close()
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, name: str, path: Path, deadline: float) -> None:
-    while True:
-        try:
-            connection.execute(f"attach {literal(str(path))} as {identifier(name)}")
-        except duckdb.IOException as error:
-            text = str(error)
-            if _LOCKED not in text.lower():
-                raise _unreadable(path, error) from None
-            if time.monotonic() >= deadline:
-                holder = _HOLDER.search(text)
-                who = f"process {holder[1]}" if holder else "another process"
-                raise ConflictError(
-                    str(path), f"is held by {who}.", "Wait for it to end, then run again."
-                ) from None
-            time.sleep(RETRY_SECONDS)
-        except (duckdb.BinderException, duckdb.ConnectionException):
-            raise ConflictError(
-                str(path), "is open in this very process.", "Close it, then run again."
-            ) from None
-        except duckdb.Error as error:
-            raise _unreadable(path, error) from None
-        else:
-            return
-
-
-def _unreadable(path: Path, error: duckdb.Error) -> IntegrityError:
-    return IntegrityError(
-        str(path),
-        f"cannot be opened ({type(error).__name__}).",
-        "Restore it from a backup. A warehouse moved away is loaded again from what was received.",
-    )
+def _configuration(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "storage_compatibility_version": STORAGE_VERSION,
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
 
 
 def check_key(databases: Databases, key: MemberKey) -> None:

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tellerline.databases import RETRY_SECONDS
 from tellerline.durable import PRIVATE_FILE, make_folder
 from tellerline.errors import ConflictError
 from tellerline.settings import Settings
 
-RETRY_SECONDS = 0.2
 _LOCK = "ingestion.lock"
 
 
@@ -36,7 +36,13 @@ def private_files() -> Iterator[None]:
 @contextlib.contextmanager
 def scratch(settings: Settings) -> Iterator[None]:
     """Hold an empty scratch folder; what a killed run left there is removed."""
-    folder = scratch_folder(settings)
+    with empty_folder(scratch_folder(settings)):
+        yield
+
+
+@contextlib.contextmanager
+def empty_folder(folder: Path) -> Iterator[None]:
+    """Hold an empty private folder; what it held before and holds in the end is removed."""
     shutil.rmtree(folder, ignore_errors=True)
     make_folder(folder, mode=0o700)
     try:

@@ -1,11 +1,14 @@
-"""Runs one ingestion in a child of its own and kills it with SIGKILL at the k-th step.
+"""Runs one ingestion in a child of its own and kills a process with SIGKILL at the k-th step.
 
-A step is a call or return of a function of ours or of the database layer. Started as a script, so
-that no database is open when children are forked:
+A step is a call or return of a function of ours or of the database layer in the process that
+ingests; what it asks of the process of the warehouse lies between two of them. Started as a script,
+so that no database is open when children are forked:
 
-    python kill_points.py HOME [K ...]
+    python kill_points.py HOME [VICTIM K ...]
 
-Each K works on the folder HOME-K. Without K, prints how many steps one run on HOME takes.
+VICTIM is `ingestion` or `warehouse`, the process to kill. Each K works on the folder HOME-K and
+prints what became of the ingestion: killed, stopped with an error, or done. Without K, prints how
+many steps one run on HOME takes.
 """
 
 from __future__ import annotations
@@ -19,14 +22,19 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from feed_site import ROOT, Site
+from processes import warehouse_processes
 
+from tellerline.errors import RunStoppedError
+
+STOPPED = 3
 OURS = (str(ROOT / "ingestion"), str(ROOT / "tellerline"), "sqlalchemy/engine/default.py")
 
 
 class Steps:
-    """Counts steps, and ends the process at one of them."""
+    """Counts steps, and ends a process at one of them."""
 
-    def __init__(self, last: int) -> None:
+    def __init__(self, victim: str, last: int) -> None:
+        self.victim = victim
         self.last = last
         self.count = 0
 
@@ -35,12 +43,14 @@ class Steps:
         if event in {"call", "return"} and (name.startswith(OURS[:2]) or name.endswith(OURS[2])):
             self.count += 1
             if self.count == self.last:
-                os.kill(os.getpid(), signal.SIGKILL)
+                killed = [os.getpid()] if self.victim == "ingestion" else warehouse_processes()
+                for process in killed:
+                    os.kill(process, signal.SIGKILL)
 
 
-def run(root: Path, last: int) -> int:
+def run(root: Path, victim: str = "", last: int = 0) -> int:
     site = Site(root)
-    steps = Steps(last)
+    steps = Steps(victim, last)
     sys.setprofile(steps)
     try:
         site.run()
@@ -49,18 +59,27 @@ def run(root: Path, last: int) -> int:
     return steps.count
 
 
-def main(root: str, points: list[int]) -> None:
-    if not points:
-        print(run(Path(root), 0))
-        return
+def run_and_end(root: Path, victim: str, last: int) -> None:
+    try:
+        run(root, victim, last)
+    except RunStoppedError:
+        os._exit(STOPPED)
+    os._exit(0)
+
+
+def main(root: str, victim: str, points: list[int]) -> None:
     for point in points:
         child = os.fork()
         if child == 0:
-            run(Path(f"{root}-{point}"), point)
-            os._exit(0)
+            run_and_end(Path(f"{root}-{point}"), victim, point)
         _, status = os.waitpid(child, 0)
-        print(point, os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(status)
+        told = {-signal.SIGKILL: "killed", STOPPED: "stopped", 0: "done"}
+        print(point, told.get(code, code))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], [int(argument) for argument in sys.argv[2:]])
+    if len(sys.argv) == 2:
+        print(run(Path(sys.argv[1])))
+    else:
+        main(sys.argv[1], sys.argv[2], [int(argument) for argument in sys.argv[3:]])

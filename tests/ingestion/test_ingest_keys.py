@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from feed_site import Site, make_file
 
 from ingestion.keys import KEY_VARIABLE, create_member_key, member_key
+from tellerline.databases import attach
 from tellerline.errors import ConfigurationError, ConflictError, CredentialsError, IntegrityError
 from tellerline.settings import Settings
 
@@ -109,6 +111,35 @@ def test_a_database_held_by_another_process(site: Site, database: str) -> None:
         assert str(path) in str(caught.value)
         holder.stdin.write("\n")
     assert site.run().feeds["contacts"].run.loaded == 3
+
+
+def test_a_database_held_by_the_very_process_that_ingests(site: Site) -> None:
+    site.put("transactions", make_file("transactions", 3))
+    site.run()
+    with (
+        duckdb.connect(str(site.settings.warehouse)),
+        pytest.raises(ConflictError, match=f"held by process {os.getpid()}"),
+    ):
+        site.run()
+    with duckdb.connect() as connection:
+        attach(connection, "vault", site.settings.vault, wait_seconds=0)
+        with pytest.raises(ConflictError, match="open in this very process"):
+            attach(connection, "again", site.settings.vault, wait_seconds=0)
+    assert site.run().exit_code == 0
+
+
+def test_a_database_attached_for_reading(site: Site, tmp_path: Path) -> None:
+    site.put("contacts", make_file("contacts", 3))
+    site.run()
+    missing = tmp_path / "o'locked.duckdb"
+    with duckdb.connect() as connection:
+        attach(connection, "vault", site.settings.vault, wait_seconds=0, read_only=True)
+        assert connection.execute("select count(*) from vault.raw.contacts").fetchall() == [(3,)]
+        with pytest.raises(duckdb.Error, match="read-only"):
+            connection.execute("delete from vault.raw.contacts")
+        with pytest.raises(IntegrityError, match="cannot be opened"):
+            attach(connection, "missing", missing, wait_seconds=60, read_only=True)
+    assert not missing.exists()
 
 
 def test_a_second_ingestion_waits_for_the_first(site: Site) -> None:

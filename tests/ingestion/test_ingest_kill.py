@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -13,11 +15,15 @@ from typing import Any
 import duckdb
 import pytest
 from feed_site import NAMES, Row, Site, before, lines_of, make_file, make_rows, pack
+from processes import warehouse_processes
 
 from tellerline.consent_journal import ConsentJournal
+from tellerline.errors import RunStoppedError
 
 SCRIPT = Path(__file__).with_name("kill_points.py")
 POINTS = 8
+# The process of the warehouse outlives the one that was killed for a moment.
+WAIT_SECONDS = 60.0
 
 
 def spoil(feed: str, rows: list[Row]) -> list[Row]:
@@ -77,7 +83,8 @@ def script(*arguments: str) -> str:
 
 
 @pytest.mark.breadth
-def test_kill_at_every_stage_and_run_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("victim", ["ingestion", "warehouse"])
+def test_kill_at_every_stage_and_run_again(tmp_path: Path, victim: str) -> None:
     calm = Site(tmp_path / "calm")
     prepare(calm)
     steps = int(script(str(calm.root)))
@@ -86,9 +93,37 @@ def test_kill_at_every_stage_and_run_again(tmp_path: Path) -> None:
     points = [1 + steps * number // POINTS for number in range(POINTS)]
     for point in points:
         shutil.copytree(calm.landing, tmp_path / f"calm-{point}" / "landing")
-    killed = script(str(calm.root), *map(str, points))
-    assert killed.splitlines() == [f"{point} True" for point in points]
+    lines = script(str(calm.root), victim, *map(str, points)).splitlines()
+    told = [line.removeprefix(f"{point} ") for line, point in zip(lines, points, strict=True)]
+    if victim == "ingestion":
+        assert told == ["killed"] * POINTS
+    else:
+        # At the first steps and the last it does not live.
+        assert set(told) == {"stopped", "done"}
+        assert told.count("stopped") > POINTS // 2
     for point in points:
         site = Site(tmp_path / f"calm-{point}")
-        site.run()
+        site.run(lock_wait_seconds=WAIT_SECONDS)
         assert outcome(site) == expected, f"killed at step {point} of {steps}"
+
+
+@pytest.mark.parametrize("feed", ["transactions", "contacts"])
+def test_the_process_of_the_warehouse_is_killed(tmp_path: Path, feed: str) -> None:
+    calm, site = Site(tmp_path / "calm"), Site(tmp_path / "killed")
+    prepare(calm)
+    calm.run()
+    prepare(site)
+    killed = []
+
+    def kill(name: str, _done: int, _total: int) -> None:
+        if name == feed:
+            killed.extend(warehouse_processes())
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
+
+    with pytest.raises(RunStoppedError, match=r"the warehouse: ended .* \(SIGKILL\)"):
+        site.run(progress=kill)
+    assert len(killed) == 1
+    report = site.run()
+    assert not [error for error in report.errors if "process of the warehouse" in error]
+    assert outcome(site) == outcome(calm)
