@@ -45,8 +45,9 @@ def attach(
         IntegrityError: It is no database that this version can read, or it is missing and
             attached for reading.
     """
-    options = " (read_only)" if read_only else ""
-    statement = f"attach {literal(str(path))} as {identifier(name)}{options}"
+    # Said in either case: beside a database opened for reading, others would be for reading too.
+    mode = "read_only" if read_only else "read_write"
+    statement = f"attach {literal(str(path))} as {identifier(name)} ({mode})"
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
