@@ -13,11 +13,14 @@ PROJECT = load_project()
 TARGET = PROJECT.project_dir / PROJECT.target_path
 # Unit tests test code, not data: CI runs them.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
+# The default would be passed on beside the selector, and dbt warns of two selections.
+BY_SELECTOR = ""
 
 
 @dbt_assets(
     manifest=PROJECT.manifest_path,
     project=PROJECT,
+    select=BY_SELECTOR,
     selector=WAREHOUSE,
     dagster_dbt_translator=LayerTranslator(),
     name="dbt_build",
@@ -31,6 +34,7 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterato
 @dbt_assets(
     manifest=PROJECT.manifest_path,
     project=PROJECT,
+    select=BY_SELECTOR,
     selector=VAULT,
     dagster_dbt_translator=LayerTranslator(),
     name="dbt_build_vault",
