@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingestion.transfers import rows_of
-from ingestion.warehouse import open_warehouse
+from ingestion.warehouse import open_warehouse, started_warehouse
 from tellerline.errors import IntegrityError
 from tellerline.settings import Settings
 
@@ -39,7 +39,11 @@ def load_outcomes(settings: Settings, files: Sequence[tuple[str, Path, str]]) ->
     if not files:
         return 0
     added = 0
-    with open_warehouse(settings, LOCK_WAIT_SECONDS) as warehouse, warehouse.transaction():
+    with (
+        started_warehouse(settings) as link,
+        open_warehouse(settings, link, LOCK_WAIT_SECONDS) as warehouse,
+        warehouse.transaction(),
+    ):
         warehouse.run("create schema if not exists warehouse.raw")
         warehouse.run(f"create table if not exists warehouse.raw.delivery_outcomes ({COLUMNS})")
         rows = warehouse.run("select distinct run_id from warehouse.raw.delivery_outcomes")

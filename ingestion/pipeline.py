@@ -26,7 +26,7 @@ from ingestion.run_record import RunRecord
 from ingestion.store import ContentStore
 from ingestion.tables import prepare_tables
 from ingestion.verdicts import WAITING
-from ingestion.warehouse import Database, Databases, check_key, open_databases
+from ingestion.warehouse import Database, Databases, check_key, open_databases, started_warehouse
 from ingestion.workspace import private_files, run_lock, scratch
 from tellerline.clock import Clock, new_id
 from tellerline.consent_journal import ConsentJournal
@@ -129,13 +129,14 @@ class _Run:
         self, release: frozenset[str], discard: frozenset[str], wait_seconds: float
     ) -> None:
         self.report.errors += [str(fault) for fault in self.contracts.faults]
-        with State(self.settings.state) as state:
+        # It starts while files are taken in.
+        with started_warehouse(self.settings) as link, State(self.settings.state) as state:
             listed = self._receipts(state)
             chosen = choose_receipts(release, listed, "release")
             dropped = choose_receipts(discard, listed, "discard")
             record = RunRecord(state, self.reporter, self.report.run_id)
             arrivals = self._receive(record)
-            with open_databases(self.settings, wait_seconds) as databases:
+            with open_databases(self.settings, link, wait_seconds) as databases:
                 faults = prepare_tables(databases, self.contracts.feeds)
                 self.report.errors += [str(fault) for fault in faults.values()]
                 check_key(databases, self.key)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import duckdb
 
 from ingestion.keys import MemberKey
-from ingestion.warehouse_link import linked
+from ingestion.warehouse_link import WarehouseLink, linked
 from ingestion.workspace import empty_folder, scratch_folder
 from tellerline.databases import attach
 from tellerline.durable import make_folder
@@ -106,42 +106,56 @@ class Databases:
 
 
 @contextlib.contextmanager
-def open_warehouse(settings: Settings, wait_seconds: float) -> Iterator[Database]:
-    """Open the warehouse for writing, in a process of its own, waiting for whoever holds it.
+def started_warehouse(settings: Settings) -> Iterator[WarehouseLink]:
+    """Have the process that opens the warehouse; while it starts, other work can be done.
+
+    Raises:
+        ConfigurationError: The path of the warehouse is one that the database cannot handle.
+        RunStoppedError: The process did not end in order, although all went well until then.
+    """
+    _prepare_home(settings)
+    with linked(_configuration(_warehouse_spill(settings))) as link:
+        yield link
+
+
+@contextlib.contextmanager
+def open_warehouse(
+    settings: Settings, link: WarehouseLink, wait_seconds: float
+) -> Iterator[Database]:
+    """Open the warehouse for writing, waiting for whoever holds it.
 
     Args:
         settings: The installation.
+        link: To the process that opens it.
         wait_seconds: How long to wait for another process to let go.
 
     Raises:
-        ConfigurationError: Its path is one that the database cannot handle.
         ConflictError: Another process still holds it.
         IntegrityError: It is no database that this version can read.
         RunStoppedError: Its process ended, or what was committed could not be written to its place.
     """
-    _prepare_home(settings)
-    spill = settings.home / "scratch" / "warehouse-spill"
-    with linked(_configuration(spill)) as link:
-        database = Database(link)
-        database.run("set TimeZone = 'UTC'")
-        attach(link, "warehouse", settings.warehouse, wait_seconds=wait_seconds)
-        # Whoever has the database has its spill folder; what a killed process left is removed.
-        with empty_folder(spill):
-            yield database
-            # Closing would do it as well, and not tell when it fails.
-            database.run("checkpoint warehouse")
+    database = Database(link)
+    database.run("set TimeZone = 'UTC'")
+    attach(link, "warehouse", settings.warehouse, wait_seconds=wait_seconds)
+    # Whoever has the database has its spill folder; what a killed process left is removed.
+    with empty_folder(_warehouse_spill(settings)):
+        yield database
+        # Closing would do it as well, and not tell when it fails.
+        database.run("checkpoint warehouse")
 
 
 @contextlib.contextmanager
-def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Databases]:
+def open_databases(
+    settings: Settings, link: WarehouseLink, wait_seconds: float
+) -> Iterator[Databases]:
     """Open warehouse and vault for writing, waiting for whoever holds them.
 
     Args:
         settings: The installation.
+        link: To the process that opens the warehouse.
         wait_seconds: How long to wait for other processes to let go.
 
     Raises:
-        ConfigurationError: Their path is one that the database cannot handle.
         ConflictError: Another process still holds one of them.
         IntegrityError: One of them is no database that this version can read.
         RunStoppedError: The process of the warehouse ended, or what was committed could not be
@@ -149,7 +163,7 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
     """
     deadline = time.monotonic() + wait_seconds
     spill = settings.home / "scratch" / "spill"
-    with open_warehouse(settings, wait_seconds) as warehouse:
+    with open_warehouse(settings, link, wait_seconds) as warehouse:
         connection = duckdb.connect(config=_configuration(spill))
         try:
             local = Database(connection)
@@ -160,6 +174,10 @@ def open_databases(settings: Settings, wait_seconds: float) -> Iterator[Database
                 yield Databases(local, warehouse, scratch_folder(settings))
         finally:
             connection.close()
+
+
+def _warehouse_spill(settings: Settings) -> Path:
+    return settings.home / "scratch" / "warehouse-spill"
 
 
 def _prepare_home(settings: Settings) -> None:

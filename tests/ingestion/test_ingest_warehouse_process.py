@@ -8,6 +8,8 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -18,7 +20,7 @@ from test_ingest_canaries import write_days
 
 from ingestion.keys import KEY_VARIABLE
 from ingestion.transfers import carried
-from ingestion.warehouse import Database, open_databases, open_warehouse
+from ingestion.warehouse import Database, open_warehouse, started_warehouse
 from ingestion.warehouse_link import linked
 from tellerline.errors import RunStoppedError
 
@@ -31,12 +33,21 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from feed_site import Site
-from ingestion.warehouse import open_warehouse
-with open_warehouse(Site(Path(sys.argv[2])).settings, 0) as warehouse, warehouse.transaction():
+from test_ingest_warehouse_process import opened
+with opened(Site(Path(sys.argv[2]))) as warehouse, warehouse.transaction():
     warehouse.run("insert into warehouse.numbers values (2)")
     print("written", flush=True)
     sys.stdin.readline()
 """
+
+
+@contextmanager
+def opened(site: Site, wait_seconds: float = 0) -> Iterator[Database]:
+    with (
+        started_warehouse(site.settings) as link,
+        open_warehouse(site.settings, link, wait_seconds) as warehouse,
+    ):
+        yield warehouse
 
 
 def only_process() -> int:
@@ -89,7 +100,7 @@ def test_the_process_of_the_warehouse_has_no_keys(
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "5e" * 32)
     monkeypatch.setenv("HUBSPOT_TOKEN", "secret")
-    with open_warehouse(site.settings, 0):
+    with opened(site):
         told = Path(f"/proc/{only_process()}/environ").read_bytes()
     assert b"PATH=" in told
     assert b"5e5e" not in told
@@ -151,7 +162,7 @@ def test_what_is_carried_is_private_and_short_lived(site: Site, tmp_path: Path) 
         assert not parquet.exists()
         with pytest.raises(RunStoppedError), carried(database, parquet, "select nothing"):
             pass
-    with open_warehouse(site.settings, 0) as warehouse, carried(warehouse, parquet, "select 1"):
+    with opened(site) as warehouse, carried(warehouse, parquet, "select 1"):
         assert parquet.stat().st_mode & 0o077 == 0
 
 
@@ -160,14 +171,14 @@ def interrupt(_signal: int, _frame: object) -> None:
 
 
 def insert_and_be_interrupted(site: Site) -> None:
-    with open_warehouse(site.settings, 0) as warehouse, warehouse.transaction():
+    with opened(site) as warehouse, warehouse.transaction():
         warehouse.run("insert into warehouse.numbers values (1)")
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         warehouse.run("select sum(hash(i)) from range(1000000000000) as numbers(i)")
 
 
 def test_an_interrupt_in_the_middle_of_a_step(site: Site) -> None:
-    with open_warehouse(site.settings, 0) as warehouse:
+    with opened(site) as warehouse:
         warehouse.run("create table warehouse.numbers (number integer)")
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
@@ -180,7 +191,7 @@ def test_an_interrupt_in_the_middle_of_a_step(site: Site) -> None:
 
 
 def test_the_process_outlives_nobody(site: Site) -> None:
-    with open_warehouse(site.settings, 0) as warehouse:
+    with opened(site) as warehouse:
         warehouse.run("create table warehouse.numbers as select 1 as number")
     command = [sys.executable, "-c", HOLDER, str(Path(__file__).parent), str(site.root)]
     with subprocess.Popen(
@@ -189,13 +200,13 @@ def test_the_process_outlives_nobody(site: Site) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "written\n"
         holder.kill()
-    with open_warehouse(site.settings, 30) as warehouse:
+    with opened(site, 30) as warehouse:
         assert warehouse.run("select number from warehouse.numbers") == [(1,)]
 
 
 def write_more_than_may_be(site: Site) -> None:
-    with open_databases(site.settings, 0) as databases:
-        databases.warehouse.run(
+    with opened(site) as warehouse:
+        warehouse.run(
             "create table warehouse.texts as "
             "select sha256(i::varchar) as text from range(20000) as numbers(i)"
         )
@@ -208,7 +219,7 @@ def test_an_end_that_fails_is_told(site: Site) -> None:
     with pytest.raises(RunStoppedError, match="refused a step"):
         write_more_than_may_be(site)
     assert warehouse_processes() == []
-    with open_warehouse(site.settings, 0) as warehouse:
+    with opened(site) as warehouse:
         assert warehouse.run("select count(*) from warehouse.texts") == [(20000,)]
 
 
