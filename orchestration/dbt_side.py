@@ -2,7 +2,8 @@
 
 DuckDB ends blocks of a file with whatever lay in the memory of the process that writes them. So a
 command that reads contact data has the warehouse for reading only, and one that writes the
-warehouse does not have the vault at all. dbt loads this as a plugin of its adapter (profiles.yml).
+warehouse does not have the vault at all; `dbt docs generate` writes neither. dbt loads this as a
+plugin of its adapter (profiles.yml).
 """
 
 from __future__ import annotations
@@ -27,32 +28,45 @@ class Plugin(BasePlugin):
     """Opens the databases of one dbt command."""
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        """Open the warehouse for reading only when the vault is written.
+        """Open the warehouse for reading only when the vault will be opened too.
 
         Raises:
             DbtRuntimeError: There is no warehouse to read.
         """
-        if not _writes_vault():
-            return
         warehouse = Path(creds.path)
+        self._vault = warehouse.with_name(f"{VAULT}.duckdb")
+        self._opens_vault = _writes_vault()
+        if _documents():
+            # It has the types of all columns, and before the first build does without.
+            self._opens_vault = warehouse.is_file() and self._vault.is_file()
+        if not self._opens_vault:
+            return
         if not warehouse.is_file():
             raise DbtRuntimeError(f"{warehouse} is missing. Run `dbt build` first.")
         config["access_mode"] = "READ_ONLY"
-        self._vault = warehouse.with_name(f"{VAULT}.duckdb")
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Attach the vault beside the warehouse when it is the vault that is written.
+        """Attach the vault, if that is this command's to do.
 
         Raises:
             DbtRuntimeError: Another process holds the vault, or it cannot be read.
         """
-        if not _writes_vault():
+        if not self._opens_vault:
             return
+        reads = _documents()
         try:
-            attach(conn, VAULT, self._vault, wait_seconds=LOCK_WAIT_SECONDS)
+            attach(conn, VAULT, self._vault, wait_seconds=LOCK_WAIT_SECONDS, read_only=reads)
         except TellerlineError as error:
             raise DbtRuntimeError(str(error)) from None
 
 
 def _writes_vault() -> bool:
-    return getattr(flags.get_flags(), "SELECTOR", None) == VAULT  # type: ignore[no-untyped-call]
+    return _flag("SELECTOR") == VAULT
+
+
+def _documents() -> bool:
+    return _flag("WHICH") == "generate"
+
+
+def _flag(name: str) -> object:
+    return getattr(flags.get_flags(), name, None)  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tellerline.canonical import sha256_hex
+from tellerline.canonical import parse_json, sha256_hex
 from tellerline.settings import VAULT, WAREHOUSE
 from tests.dbt.sessions import DbtSession
 
@@ -91,6 +91,16 @@ def test_nothing_can_be_written_to_the_warehouse_beside_the_vault(home, monkeypa
     with pytest.raises(AssertionError, match="read-only"):
         home.invoke("run", "--selector", VAULT)
     assert content(home, WAREHOUSE) == before
+
+
+def test_documentation_has_the_types_of_both_and_writes_neither(home):
+    before = content(home, WAREHOUSE), content(home, VAULT)
+    home.invoke("docs", "generate", "--selector", "everything")
+    catalog = parse_json((home.target / "catalog.json").read_bytes(), "catalog.json")
+    for name in ("core.as_of", "identity.dim_contacts"):
+        found = catalog["nodes"][f"model.tellerline.{name.split('.')[1]}"]
+        assert found["columns"], name
+    assert (content(home, WAREHOUSE), content(home, VAULT)) == before
 
 
 def test_without_a_warehouse_the_vault_is_not_built(built, tmp_path: Path):
