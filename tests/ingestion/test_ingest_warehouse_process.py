@@ -26,8 +26,9 @@ from tellerline.errors import RunStoppedError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
-# A canary whole: shorter pieces of numbers stand in hashes by chance.
-CANARY = re.compile(rb"736190[0-9]{4}|quillfeather|quill\.example|plumage|mariacanary")
+# Canaries whole: shorter pieces of numbers stand in hashes by chance.
+NUMBERS = re.compile(rb"736190[0-9]{4}")
+WORDS = (b"quillfeather", b"quill.example", b"plumage", b"mariacanary")
 HOLDER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -81,13 +82,14 @@ def test_the_process_of_the_warehouse_never_sees_what_identifies(site: Site) -> 
         if feed == "landing":
             return
         try:
-            seen = memory(only_process())
+            seen = memory(only_process()).lower()
         except PermissionError:
             pytest.skip("this system lets nobody look into the memory of another process")
         assert b"warehouse.raw.loads" in seen
         if feed == "transactions":
             assert b"txn-260308-1" in seen
-        remembered.append({match[0] for match in CANARY.finditer(seen.lower())})
+        words = {word for word in WORDS if word in seen}
+        remembered.append(words | set(NUMBERS.findall(seen)))
 
     for feed in NAMES:
         write_days(site, feed)
