@@ -132,6 +132,16 @@ def test_destinations_hold_what_was_confirmed(demo: Demo) -> None:
     assert sum(item["confirmed"] for item in deliveries) > 0
 
 
+def test_no_address_stands_anywhere_in_the_file_of_the_warehouse(demo: Demo) -> None:
+    """Nor what memory of the processes that wrote it would leave between its rows."""
+    endings = (b"@example.com", b".example.net")  # Of every address that the feeds hold.
+    files = {path.name: path.read_bytes() for path in (demo.folder / "state").glob("*.duckdb*")}
+    held = {name: sum(data.count(ending) for ending in endings) for name, data in files.items()}
+    assert held.pop("vault.duckdb") > 0
+    assert held == dict.fromkeys(held, 0)
+    assert "warehouse.duckdb" in held
+
+
 def test_a_stranger_accepts_the_ledger(demo: Demo) -> None:
     assert_a_stranger_accepts_the_ledger(demo.folder, demo.first)
 
