@@ -136,6 +136,8 @@ def open_warehouse(
     """
     database = Database(link)
     database.run("set TimeZone = 'UTC'")
+    # Rows of a table have no order; kept as they come, they are written twice.
+    database.run("set preserve_insertion_order = false")
     attach(link, "warehouse", settings.warehouse, wait_seconds=wait_seconds)
     # Whoever has the database has its spill folder; what a killed process left is removed.
     with empty_folder(_warehouse_spill(settings)):
