@@ -15,7 +15,8 @@ from orchestration.deliveries import DELIVERY_ASSETS, PLAN_ASSETS, ledger
 from orchestration.feeds import ingest_feeds
 from orchestration.project import dbt_resource
 from orchestration.publication import publication
-from orchestration.warehouse import PROJECT, vault, warehouse
+from orchestration.vault import vault
+from orchestration.warehouse import PROJECT, warehouse
 
 defs = dg.Definitions(
     assets=[ingest_feeds, warehouse, vault, publication, *PLAN_ASSETS, *DELIVERY_ASSETS, ledger],

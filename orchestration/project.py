@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -11,12 +11,16 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 from packaging.version import Version
 
 from tellerline.errors import ConfigurationError
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
+# Unit tests test code, not data: CI runs them.
+BUILD = ["build", "--exclude-resource-type", "unit_test"]
+# The default would be passed on beside a selector, and dbt warns of two selections.
+BY_SELECTOR = ""
 SOURCES = ("models", "seeds", "snapshots", "macros", "tests/assertions", "tests/generic")
 
 
@@ -59,17 +63,33 @@ def load_project(folder: Path = PROJECT_FOLDER) -> DbtProject:
 
 
 def _parse(folder: Path, target: Path) -> None:
-    """Parse in this process, which has dbt loaded already; starting another costs seconds."""
-    places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
-    done = dbtRunner().invoke(
-        ["--log-level-file", "none", "parse", "--quiet", *places, "--target-path", str(target)]
-    )
+    done = run_here(folder, target, ["parse", "--quiet"])
     if not done.success:
         raise ConfigurationError(
             str(folder),
             f"is no dbt project that can be parsed: {done.exception or 'see above'}",
             "Run `dbt parse` there.",
         )
+
+
+def run_here(
+    folder: Path,
+    target: Path,
+    command: Sequence[str],
+    told: Callable[[Any], None] = lambda _event: None,
+) -> dbtRunnerResult:
+    """Run a dbt command in this process, which has dbt loaded already; another takes seconds to.
+
+    Args:
+        folder: The project.
+        target: Where dbt writes its artefacts.
+        command: The command and its options.
+        told: Called with every event of dbt.
+    """
+    places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
+    return dbtRunner(callbacks=[told]).invoke(
+        ["--log-level-file", "none", *command, *places, "--target-path", str(target)]
+    )
 
 
 def _is_outdated(project: DbtProject) -> bool:

@@ -102,3 +102,33 @@ def test_feeds_plans_and_deliveries_carry_checks(graph: dict) -> None:
 def test_the_delivery_job_builds_nothing(graph: dict) -> None:
     assert all(key.startswith("delivery/") or key == "ledger" for key in graph["jobs"]["deliver"])
     assert "raw/transactions" in graph["jobs"]["nightly"]
+
+
+VAULT = """
+import dagster as dg
+from orchestration.vault import vault
+
+selection = dg.AssetSelection.assets(*{chosen})
+done = dg.materialize([vault], selection=selection, raise_on_error=False)
+for event in done.all_events:
+    if event.is_step_failure:
+        print(event.step_failure_data.user_failure_data.description)
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ("vault.keys", "dbt could not build the vault. Run `dbt build --selector vault --target"),
+        ("list(vault.keys)[:1]", "Identities are built together"),
+    ],
+)
+def test_a_vault_that_cannot_be_built_says_what_to_do(
+    tmp_path: Path, chosen: str, told: str
+) -> None:
+    environment = os.environ | {"TELLERLINE_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", VAULT.format(chosen=chosen)],
+        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told in result.stdout, result.stderr[-2000:]
