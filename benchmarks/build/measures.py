@@ -85,9 +85,8 @@ def _peak(full: Run, by_hand: Run) -> Figure:
 
 
 def _line(home: Home) -> Figure:
-    before, lines = home.seconds_of_rules(doubled=False)
-    after, more = home.seconds_of_rules(doubled=True)
-    each = max(after - before, 0.0) / (more - lines)
+    before, after, lines = home.seconds_of_rules()
+    each = max(after - before, 0.0) / lines
     return Figure(
         "one more line of kli_rules", each * 1000, "ms", before * 1000, each / before,
         f"at most {LINE_GOAL:.0%} of the step with {lines} lines", each / before <= LINE_GOAL,
