@@ -119,7 +119,11 @@ for event in done.all_events:
 @pytest.mark.parametrize(
     ("chosen", "told"),
     [
-        ("vault.keys", "dbt could not build the vault. Run `dbt build --selector vault --target"),
+        pytest.param(
+            "vault.keys",
+            "dbt could not build the vault. Run `dbt build --selector vault --target",
+            marks=pytest.mark.breadth,
+        ),
         ("list(vault.keys)[:1]", "Identities are built together"),
     ],
 )
