@@ -95,9 +95,9 @@ def ingest(
 
 
 def publish(as_json: AsJson = False) -> None:
-    """Freeze what the last `dbt build` made into a published version.
+    """Freeze what the last build of warehouse and vault made into a published version.
 
-    Example: dbt build && tellerline publish
+    Example: dbt build && dbt build --selector vault --target-path target/vault && tellerline publish
     """
     with working() as context, progress_bar("Publishing", None, quiet=as_json) as bar:
         catalog = read_catalog(context.settings.target)
