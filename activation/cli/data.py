@@ -97,7 +97,7 @@ def ingest(
 def publish(as_json: AsJson = False) -> None:
     """Freeze what the last build of warehouse and vault made into a published version.
 
-    Example: dbt build && dbt build --selector vault --target-path target/vault && tellerline publish
+    Example: dbt build --selector vault --target-path target/vault && tellerline publish
     """
     with working() as context, progress_bar("Publishing", None, quiet=as_json) as bar:
         catalog = read_catalog(context.settings.target)
