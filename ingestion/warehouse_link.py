@@ -55,6 +55,7 @@ class WarehouseLink:
         try:
             self._process = _start(other_end.fileno())
         except BaseException:
+            # An interrupt as well as a fault: nobody would close it later.
             self._pipe.close()
             raise
         finally:
@@ -148,6 +149,7 @@ def linked(config: Mapping[str, object]) -> Iterator[WarehouseLink]:
     try:
         yield link
     except BaseException:
+        # An interrupt as well as a fault: no process is left behind.
         link.abandon()
         raise
     link.close()

@@ -12,15 +12,15 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.constants import PARTIAL_PARSE_FILE_NAME
 from dbt_common.events.functions import msg_to_dict
 
+from activation.catalog import BUILD_VAULT, GOOD
 from orchestration.project import BUILD, BY_SELECTOR, LayerTranslator, run_here
 from orchestration.warehouse import PROJECT, TARGET
 from tellerline.settings import VAULT, WAREHOUSE
 
 TRANSLATOR = LayerTranslator()
-PARSED = "partial_parse.msgpack"
-GOOD = frozenset({"success", "pass", "warn", "no-op"})
 
 
 @dbt_assets(
@@ -39,8 +39,8 @@ def vault(context: dg.AssetExecutionContext) -> Iterator[Any]:
         raise dg.Failure("Identities are built together: materialise all assets of their group.")
     target = TARGET / VAULT
     target.mkdir(parents=True, exist_ok=True)
-    if (TARGET / PARSED).is_file():
-        shutil.copyfile(TARGET / PARSED, target / PARSED)
+    if (TARGET / PARTIAL_PARSE_FILE_NAME).is_file():
+        shutil.copyfile(TARGET / PARTIAL_PARSE_FILE_NAME, target / PARTIAL_PARSE_FILE_NAME)
     events: list[Any] = []
     # Without a word: an error of the database may quote a value.
     command = ["--log-level", "none", *BUILD, "--selector", VAULT]
@@ -60,6 +60,5 @@ def vault(context: dg.AssetExecutionContext) -> Iterator[Any]:
             if result.status not in GOOD and result.status != "skipped"
         ]
         raise dg.Failure(
-            f"dbt could not build {', '.join(failed) or 'the vault'}. Run `dbt build --selector "
-            f"{VAULT} --target-path target/{VAULT}` to see why."
+            f"dbt could not build {', '.join(failed) or 'the vault'}. Run {BUILD_VAULT} to see why."
         )

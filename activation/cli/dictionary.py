@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from activation.governance.register import read_register
 from activation.lineage.dependencies import Dependencies
 from activation.lineage.dictionary_files import check_files, render_files, write_files
 from activation.lineage.library import Library
-from activation.lineage.manifest import read_project
+from activation.lineage.manifest import completed, read_project
 from activation.lineage.origins import FeedColumn
 from activation.lineage.pedigree import Pedigree, trace_lineage
 from activation.publication import open_current
@@ -23,7 +24,7 @@ from activation.workplace import read_settings
 from ingestion.conformance import load_contracts
 from tellerline.errors import UsageError
 from tellerline.scratch import scratch_database
-from tellerline.settings import Settings
+from tellerline.settings import VAULT, Settings
 
 # Where a name is looked up: the dataset, the columns that hold names, and what a table shows.
 PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -91,16 +92,16 @@ def lineage(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Trace something from feed fields to destination fields. Compile the project first.
+    """Trace something from feed fields to destination fields. Build or compile the project first.
 
-    Example: dbt compile && tellerline dictionary lineage retention__dormant_digital
+    Example: tellerline dictionary lineage retention__dormant_digital
     """
     if (name and (write or check)) or (write and check):
         raise UsageError(
             "tellerline dictionary lineage", "takes either a name, --write or --check.", ""
         )
     settings = read_settings()
-    manifest = read_manifest(settings.target / "manifest.json")
+    manifest = _read_manifests(settings.target)
     feeds = _feed_columns(settings)
     register = read_register(settings.governance, settings.environment)
     if name:
@@ -153,6 +154,13 @@ def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any
         found = connection.execute(f"select * from {dataset} {where} order by all", values)
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _read_manifests(target: Path) -> Mapping[str, Any]:
+    """Return dbt's manifest, with what only the run that wrote the vault has compiled."""
+    manifest = read_manifest(target / "manifest.json")
+    vault = target / VAULT / "manifest.json"
+    return completed(manifest, read_manifest(vault)) if vault.is_file() else manifest
 
 
 def _feed_columns(settings: Settings) -> list[FeedColumn]:

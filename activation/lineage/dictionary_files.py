@@ -16,7 +16,7 @@ from typing import Any
 from activation.governance.register import Register
 from activation.lineage.columns import Edge, edges_of, fold_rows
 from activation.lineage.dictionary import ColumnFacts, describe_columns, described
-from activation.lineage.library import Library
+from activation.lineage.library import COMPILE, Library
 from activation.lineage.manifest import read_project
 from activation.lineage.origins import (
     DESTINATION_PREFIX,
@@ -40,7 +40,6 @@ FACT_COLUMNS = (
     "relation_name", "column_name", "kli_id", "status", "reason", "logic", "made_from",
     "inherited_law_tags", "law_tag_paths", "segments",
 )  # fmt: skip
-COMPILE = "dbt compile --selector everything"
 WRITE = f"Run `{COMPILE} && tellerline dictionary lineage --write` and commit seeds/dictionary."
 BAR = "|"
 

@@ -14,6 +14,8 @@ from activation.lineage.reader import UnresolvedError, read_query
 from activation.lineage.snapshots import remember_rows
 from tellerline.errors import ContractError
 
+COMPILE = "dbt compile --selector everything"
+
 
 class Library:
     """The queries of a project's models, parsed and resolved when they are first asked for.
@@ -56,7 +58,7 @@ class Library:
             raise ContractError(
                 relation.name,
                 "was not compiled.",
-                "Run `dbt compile --selector everything`.",
+                f"Run `{COMPILE}`, or build the vault too.",
             )
         text = relation.code
         try:

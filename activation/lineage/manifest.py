@@ -30,6 +30,20 @@ class Kind(Enum):
 _LAYERS = {Kind.SEED: "seeds", Kind.SOURCE: "raw", Kind.SNAPSHOT: "snapshots"}
 
 
+def completed(manifest: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest with the nodes that it did not compile as another one has them.
+
+    Only nodes whose files are the same are taken over. A build is two runs of dbt, each of which
+    compiles what it makes.
+    """
+    nodes = dict(manifest["nodes"])
+    for unique_id, node in other["nodes"].items():
+        own = nodes.get(unique_id)
+        if own and not own.get("compiled_code") and own.get("checksum") == node.get("checksum"):
+            nodes[unique_id] = node
+    return {**manifest, "nodes": nodes}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """What the project says of one column; without tags of its own it has those of its relation."""

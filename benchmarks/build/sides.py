@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import duckdb
+from dbt.constants import PARTIAL_PARSE_FILE_NAME
 
 from benchmarks.build.processes import Run, run
 from benchmarks.build.raw import PROJECT, SETTINGS, Institution
@@ -25,7 +26,6 @@ FINAL_TABLES = (
     ),
 )
 RULES_STEP = "kli_rules__evaluated"
-PARSED = "partial_parse.msgpack"
 REPEATS = 7
 
 
@@ -74,11 +74,11 @@ class Home:
         )
 
     def _dbt(self, target: Path, *selection: str) -> Run:
-        parsed = self.folder / "target" / PARSED
-        if parsed.is_file() and not (target / PARSED).exists():
+        parsed = self.folder / "target" / PARTIAL_PARSE_FILE_NAME
+        if parsed.is_file() and not (target / PARTIAL_PARSE_FILE_NAME).exists():
             # As the orchestration does: the project is parsed once.
             target.mkdir()
-            shutil.copyfile(parsed, target / PARSED)
+            shutil.copyfile(parsed, target / PARTIAL_PARSE_FILE_NAME)
         return run(
             [
                 str(Path(sys.executable).parent / "dbt"), "build", *selection,

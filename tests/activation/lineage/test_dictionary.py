@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,29 @@ def test_lineage_from_the_command_line(project: Project) -> None:
     assert "raw.people.born [prohibited_basis]" in text
     for arguments in (("x", "--write"), ("--write", "--check"), ("nobody",)):
         assert isinstance(run(project, "lineage", *arguments).exception, UsageError)
+
+
+def test_lineage_reads_what_only_the_run_of_the_vault_compiled(project: Project) -> None:
+    compiled = {
+        unique_id: node.pop("compiled_code")
+        for unique_id, node in project.manifest["nodes"].items()
+        if "compiled_code" in node
+    }
+    error = run(project, "lineage", "attributes.age_band").exception
+    assert "was not compiled" in str(error)
+    vault = copy.deepcopy(project.manifest)
+    for unique_id, code in compiled.items():
+        vault["nodes"][unique_id]["compiled_code"] = code
+    folder = project.folder / "target" / "vault"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps(vault))
+    assert "raw.people.born" in run(project, "lineage", "attributes.age_band").stdout
+    # Of another state of the project, it says nothing of this one.
+    for node in vault["nodes"].values():
+        node["checksum"] = {"name": "sha256", "checksum": "other"}
+    (folder / "manifest.json").write_text(json.dumps(vault))
+    error = run(project, "lineage", "attributes.age_band").exception
+    assert "was not compiled" in str(error)
 
 
 WORDS = {
