@@ -2210,7 +2210,8 @@ regular as (
         *,
         row_number() over (
             partition by member_id
-            order by transfer_count desc, transfer_amount desc, class_text asc
+            order by
+                transfer_count desc, transfer_amount desc, confidence desc, first_seen asc, last_seen asc
         ) as bank_rank
     from transfers
     where

@@ -436,28 +436,39 @@ kept as (
     inner join categorised on identified.reading_id = categorised.reading_id
 ),
 
+named as (
+    select
+        *,
+        -- The company of an ACH entry is the party, whatever the entry says.
+        coalesce(
+            merchant_id, case when channel_kind = 'ach' then party_text else clean_text end, 'unknown'
+        ) as party_id
+    from kept
+),
+
 final as (
     select
-        kept.descriptor_key,
-        kept.channel_kind,
-        kept.direction,
-        kept.mcc,
-        kept.party_text,
-        kept.entry_text,
-        kept.clean_text,
-        kept.merchant_id,
-        kept.category_id,
+        named.descriptor_key,
+        named.channel_kind,
+        named.direction,
+        named.mcc,
+        named.party_text,
+        named.entry_text,
+        named.clean_text,
+        named.merchant_id,
+        named.party_id,
+        named.category_id,
         categories.competitor_product,
-        kept.confidence,
-        kept.matched_rule_id,
-        kept.direction
-        || '|' || kept.category_id
-        || '|' || coalesce(kept.merchant_id, '')
-        || '|' || coalesce(kept.mcc, '')
-        || '|' || cast(kept.confidence as string) as spend_class_id,
+        named.confidence,
+        named.matched_rule_id,
+        {{ row_checksum([
+            'named.direction', 'named.category_id', 'named.merchant_id', 'named.mcc',
+            'named.confidence',
+        ]) }} as spend_class_key,
+        {{ row_checksum(['named.direction', 'named.party_id', 'named.category_id']) }} as flow_key,
         rules.rules_checksum
-    from kept
-    inner join categories on kept.category_id = categories.category_id
+    from named
+    inner join categories on named.category_id = categories.category_id
     cross join rules
 )
 

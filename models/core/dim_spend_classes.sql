@@ -10,9 +10,10 @@ descriptors as (
 
 final as (
     select distinct
-        descriptors.spend_class_id,
+        descriptors.spend_class_key,
         descriptors.direction,
         descriptors.category_id,
+        {{ row_checksum(['descriptors.direction', 'descriptors.category_id']) }} as category_key,
         categories.parent_category_id,
         descriptors.merchant_id,
         descriptors.mcc,

@@ -21,7 +21,7 @@ events as (
 -- A failed attempt is no use of the service; it is counted as an event and nothing more.
 kinds as (
     select
-        member_id,
+        {{ token_key('member_id') }} as member_key,
         activity_date,
         case when is_successful then event_type end as used_type,
         amount
@@ -30,7 +30,7 @@ kinds as (
 
 final as (
     select
-        member_id,
+        member_key,
         activity_date,
         count(*) as event_count,
         count(case when used_type = 'login' then 1 end) as login_count,
@@ -45,7 +45,7 @@ final as (
             as rdc_amount,
         count(case when used_type = 'page_view' then 1 end) as page_view_count
     from kinds
-    group by member_id, activity_date
+    group by member_key, activity_date
 )
 
 select * from final

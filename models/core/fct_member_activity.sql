@@ -24,7 +24,7 @@ onboarding as (
 
 digital as (
     select
-        member_id,
+        member_key,
         max(case when login_count > 0 then activity_date end) as last_login_date,
         sum(case when activity_date > {{ days_before(as_of_date(), 30) }} then login_count else 0 end)
             as login_count_30_days,
@@ -35,7 +35,7 @@ digital as (
         sum(case when activity_date > {{ days_before(as_of_date(), 90) }} then rdc_count else 0 end)
             as rdc_count_90_days
     from digital_days
-    group by member_id
+    group by member_key
 ),
 
 payroll as (
@@ -43,7 +43,7 @@ payroll as (
         spend_days.member_key,
         max(spend_days.transaction_date) as last_payroll_date
     from spend_days
-    inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
+    inner join spend_classes on spend_days.spend_class_key = spend_classes.spend_class_key
     group by spend_days.member_key
 ),
 
@@ -66,7 +66,7 @@ final as (
         payroll.last_payroll_date,
         funding.last_funded_date
     from members
-    left join digital on members.member_id = digital.member_id
+    left join digital on members.member_key = digital.member_key
     left join payroll on members.member_key = payroll.member_key
     left join funding on members.member_id = funding.member_id
 )

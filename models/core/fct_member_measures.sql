@@ -58,14 +58,14 @@ holdings as (
 
 income as (
     select
-        member_id,
+        member_key,
         party_id,
         cadence,
         gap_days,
         monthly_amount,
         next_date,
         row_number() over (
-            partition by member_id
+            partition by member_key
             order by monthly_amount desc, party_id asc
         ) as income_rank
     from flows
@@ -74,18 +74,18 @@ income as (
 
 incomes as (
     select
-        member_id,
+        member_key,
         count(*) as income_source_count,
         sum(monthly_amount) as monthly_income_amount,
         max(case when income_rank = 1 then cadence end) as pay_cadence,
         max(case when income_rank = 1 then next_date end) as next_pay_date
     from income
-    group by member_id
+    group by member_key
 ),
 
 payees as (
     select
-        flows.member_id,
+        flows.member_key,
         count(*) as recurring_payee_count,
         sum(flows.monthly_amount) as recurring_payment_amount,
         sum(
@@ -105,12 +105,12 @@ payees as (
     from flows
     left join factors on flows.competitor_product = factors.competitor_product
     where flows.direction = 'debit'
-    group by flows.member_id
+    group by flows.member_key
 ),
 
 turnover as (
     select
-        member_categories.member_id,
+        member_categories.member_key,
         sum(
             case
                 when
@@ -159,7 +159,7 @@ turnover as (
         ) as deposit_elsewhere_amount
     from member_categories
     inner join spend_categories on member_categories.category_id = spend_categories.category_id
-    group by member_categories.member_id
+    group by member_categories.member_key
 ),
 
 joined as (
@@ -198,9 +198,9 @@ joined as (
     from members
     inner join activity on members.member_id = activity.member_id
     left join holdings on members.member_id = holdings.member_id
-    left join incomes on members.member_id = incomes.member_id
-    left join payees on members.member_id = payees.member_id
-    left join turnover on members.member_id = turnover.member_id
+    left join incomes on members.member_key = incomes.member_key
+    left join payees on members.member_key = payees.member_key
+    left join turnover on members.member_key = turnover.member_key
 ),
 
 -- Shares of what we see: null where there is nothing to share.

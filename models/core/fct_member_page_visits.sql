@@ -12,12 +12,12 @@ events as (
 
 final as (
     select
-        member_id,
+        {{ token_key('member_id') }} as member_key,
         page,
         activity_date,
         count(*) as visit_count
     from events
-    group by member_id, page, activity_date
+    group by member_key, page, activity_date
 )
 
 select * from final

@@ -23,12 +23,12 @@ final as (
     select
         member_key,
         transaction_date,
-        spend_class_id,
+        spend_class_key,
         count(*) as transaction_count,
         cast(sum(net_amount) as decimal(18, 2)) as net_amount,
         cast(sum(row_checksum) as decimal(38, 0)) as row_checksum
     from transactions
-    group by member_key, transaction_date, spend_class_id
+    group by member_key, transaction_date, spend_class_key
 )
 
 select * from final

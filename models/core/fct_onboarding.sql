@@ -45,7 +45,7 @@ logins as (
         applications.application_id,
         min(digital_days.activity_date) as first_login_date
     from applications
-    inner join digital_days on applications.member_id = digital_days.member_id
+    inner join digital_days on {{ token_key('applications.member_id') }} = digital_days.member_key
     where digital_days.activity_date >= cast(applications.funded_at as date)
     group by applications.application_id
 ),

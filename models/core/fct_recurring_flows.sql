@@ -15,74 +15,57 @@ transactions as (
         )
 ),
 
-members as (
-    select * from {{ ref('dim_members') }}
+-- What a flow is called: by name it is grouped nowhere, a million members' payments would take 50 GB.
+names as (
+    select distinct
+        flow_key,
+        direction,
+        party_id,
+        category_id,
+        competitor_product
+    from {{ ref('dim_merchant_descriptors') }}
 ),
 
 days as (
     select
         member_key,
-        direction,
-        party_id,
-        category_id,
-        competitor_product,
+        flow_key,
         transaction_date,
         sum(net_amount) as paid_amount,
         bool_and(channel = 'card_not_present') as is_card_on_file,
         max(merchant_confidence) as confidence
     from transactions
-    group by member_key, direction, party_id, category_id, competitor_product, transaction_date
+    group by member_key, flow_key, transaction_date
 ),
 
--- Who is paid every few days is not paid on a schedule: those series need no closer look. The others go
--- by a number alone from here on: with these names beside them a million members' payments take 50 GB.
+-- Who is paid every few days is not paid on a schedule: those series need no closer look.
 spaced as (
     select
         member_key,
-        direction,
-        party_id,
-        category_id,
-        row_number() over (
-            order by member_key asc, direction asc, party_id asc, category_id asc
-        ) as series_number
+        flow_key
     from days
-    group by member_key, direction, party_id, category_id
+    group by member_key, flow_key
     having
         count(*) >= 2
         and {{ days_between('min(transaction_date)', 'max(transaction_date)') }} >= 6 * (count(*) - 1)
 ),
 
-numbered as (
-    select
-        spaced.series_number,
-        days.competitor_product,
-        days.transaction_date,
-        days.paid_amount,
-        days.is_card_on_file,
-        days.confidence
-    from days
-    inner join spaced
-        on
-            days.member_key = spaced.member_key
-            and days.direction = spaced.direction
-            and days.party_id = spaced.party_id
-            and days.category_id = spaced.category_id
-),
-
 gapped as (
     select
-        *,
+        days.*,
         {{ days_between(
-            'lag(transaction_date) over (partition by series_number order by transaction_date)',
-            'transaction_date'
+            'lag(days.transaction_date) over ('
+            ~ 'partition by days.member_key, days.flow_key order by days.transaction_date)',
+            'days.transaction_date'
         ) }} as gap_days
-    from numbered
+    from days
+    inner join spaced on days.member_key = spaced.member_key and days.flow_key = spaced.flow_key
 ),
 
 series as (
     select
-        series_number,
-        max(competitor_product) as competitor_product,
+        member_key,
+        flow_key,
         count(*) as payment_count,
         {{ quantile('paid_amount', '0.5') }} as typical_amount,
         min(paid_amount) as least_amount,
@@ -97,7 +80,7 @@ series as (
         avg(case when gap_days = 14 then 1.0 when gap_days is not null then 0.0 end)
             as fortnight_ratio
     from gapped
-    group by series_number
+    group by member_key, flow_key
 ),
 
 -- Regular: half of all gaps lie within a quarter of the middle one, so that a payment may be missed.
@@ -119,11 +102,11 @@ paced as (
 
 final as (
     select
-        members.member_id,
-        spaced.direction,
-        spaced.party_id,
-        spaced.category_id,
-        paced.competitor_product,
+        paced.member_key,
+        names.direction,
+        names.party_id,
+        names.category_id,
+        names.competitor_product,
         paced.payment_count,
         cast(paced.typical_amount as decimal(18, 2)) as typical_amount,
         cast(paced.least_amount as decimal(18, 2)) as least_amount,
@@ -148,8 +131,7 @@ final as (
         paced.cadence <> 'irregular'
         and paced.last_date >= {{ days_before(as_of_date(), 'round(1.5 * paced.gap_days)') }} as is_active
     from paced
-    inner join spaced on paced.series_number = spaced.series_number
-    inner join members on spaced.member_key = members.member_key
+    inner join names on paced.flow_key = names.flow_key
 )
 
 select * from final

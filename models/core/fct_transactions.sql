@@ -57,22 +57,15 @@ final as (
             case when netted.direction = 'credit' then netted.amount else -netted.amount end
             as decimal(18, 2)
         ) as signed_amount,
-        -- The company of an ACH entry is the party, whatever the entry says.
-        coalesce(
-            descriptors.merchant_id,
-            case
-                when descriptors.channel_kind = 'ach' then descriptors.party_text
-                else descriptors.clean_text
-            end,
-            'unknown'
-        ) as party_id,
+        descriptors.party_id,
         descriptors.merchant_id,
         descriptors.category_id,
         descriptors.competitor_product,
         descriptors.mcc,
         descriptors.confidence as merchant_confidence,
-        descriptors.spend_class_id,
-        {{ row_checksum(['netted.row_checksum', 'netted.reversed_amount', 'descriptors.spend_class_id']) }}
+        descriptors.spend_class_key,
+        descriptors.flow_key,
+        {{ row_checksum(['netted.row_checksum', 'netted.reversed_amount', 'descriptors.spend_class_key']) }}
             as row_checksum
     from netted
     left join descriptors on netted.descriptor_key = descriptors.descriptor_key

@@ -80,6 +80,19 @@ evidence as (
     where claim_count <= {{ var('maximum_claims') }}
 ),
 
+counted_evidence as (
+    select
+        *,
+        count(*) over (partition by evidence_id) as match_count
+    from evidence
+),
+
+-- What one member alone brings ties nobody: few have more than that.
+shared_evidence as (
+    select * from counted_evidence
+    where match_count > 1
+),
+
 -- The oldest membership that each one reaches, one match further in every round. Identifiers that
 -- tie the memberships of one person in a longer chain leave them in two persons, never in a wrong one.
 {% for round in range(1, 5) -%}
@@ -89,7 +102,7 @@ met_{{ round }} as (
         identifier_kind,
         evidence_id,
         min(label_{{ round - 1 }}) over (partition by evidence_id) as label_met
-    from {{ 'evidence' if round == 1 else 'reached_' ~ (round - 1) }}
+    from {{ 'shared_evidence' if round == 1 else 'reached_' ~ (round - 1) }}
 ),
 
 reached_{{ round }} as (
@@ -102,23 +115,13 @@ reached_{{ round }} as (
 ),
 
 {% endfor -%}
-matched as (
-    select
-        member_id,
-        identifier_kind,
-        label_4,
-        count(*) over (partition by evidence_id) as matched_count
-    from reached_4
-),
-
 -- The first pass that ties the member to others.
 tied as (
     select
         member_id,
         substr(min(label_4), 12) as person_id,
         min(case identifier_kind when 'email' then 2 else 3 end) as precedence
-    from matched
-    where matched_count > 1
+    from reached_4
     group by member_id
 ),
 

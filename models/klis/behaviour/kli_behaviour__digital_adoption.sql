@@ -5,9 +5,13 @@ digital_days as (
     where {{ is_within_days('activity_date', 90) }}
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 uses as (
     select
-        member_id,
+        member_key,
         activity_date,
         'behaviour__bill_pay' as kli_id,
         bill_pay_count as use_count,
@@ -15,7 +19,7 @@ uses as (
     from digital_days
     union all
     select
-        member_id,
+        member_key,
         activity_date,
         'behaviour__p2p' as kli_id,
         p2p_count,
@@ -23,7 +27,7 @@ uses as (
     from digital_days
     union all
     select
-        member_id,
+        member_key,
         activity_date,
         'behaviour__rdc' as kli_id,
         rdc_count,
@@ -33,7 +37,7 @@ uses as (
 
 summed as (
     select
-        member_id,
+        member_key,
         kli_id,
         sum(use_count) as use_count,
         sum(use_amount) as use_amount,
@@ -41,21 +45,22 @@ summed as (
         max(activity_date) as last_seen
     from uses
     where use_count > 0
-    group by member_id, kli_id
+    group by member_key, kli_id
 ),
 
 final as (
     select
-        member_id,
-        kli_id,
-        cast(use_count as bigint) as evidence_count,
-        cast(use_amount as decimal(18, 2)) as evidence_amount,
-        first_seen,
-        last_seen,
+        members.member_id,
+        summed.kli_id,
+        cast(summed.use_count as bigint) as evidence_count,
+        cast(summed.use_amount as decimal(18, 2)) as evidence_amount,
+        summed.first_seen,
+        summed.last_seen,
         cast(1.00 as decimal(4, 2)) as confidence,
-        cast(use_count as string) || ' uses within 90 days' as rationale
+        cast(summed.use_count as string) || ' uses within 90 days' as rationale
     from summed
-    where use_count >= 2
+    inner join members on summed.member_key = members.member_key
+    where summed.use_count >= 2
 )
 
 select * from final

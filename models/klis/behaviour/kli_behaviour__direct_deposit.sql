@@ -24,7 +24,7 @@ wages as (
         sum(spend_days.transaction_count * spend_classes.confidence)
         / sum(spend_days.transaction_count) as confidence
     from spend_days
-    inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
+    inner join spend_classes on spend_days.spend_class_key = spend_classes.spend_class_key
     group by spend_days.member_key
 ),
 

@@ -12,6 +12,10 @@ categories as (
     select * from {{ ref('merchant_categories') }}
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 activity as (
     select * from {{ ref('fct_member_activity') }}
 ),
@@ -39,7 +43,7 @@ wages as (
     select
         *,
         row_number() over (
-            partition by member_id
+            partition by member_key
             order by last_date desc, first_date desc, party_id asc
         ) as wage_rank
     from flows
@@ -48,18 +52,18 @@ wages as (
 
 former_wages as (
     select
-        wages.member_id,
+        wages.member_key,
         max(earlier.last_date) as last_date
     from wages
     inner join wages as earlier
-        on wages.member_id = earlier.member_id and wages.first_date > earlier.last_date
+        on wages.member_key = earlier.member_key and wages.first_date > earlier.last_date
     where wages.wage_rank = 1
-    group by wages.member_id
+    group by wages.member_key
 ),
 
 new_jobs as (
     select
-        wages.member_id,
+        wages.member_key,
         'behaviour__new_job' as kli_id,
         wages.payment_count as evidence_count,
         wages.typical_amount as evidence_amount,
@@ -69,7 +73,7 @@ new_jobs as (
         'Wages from another employer since ' || cast(wages.first_date as string)
         || ', from the former one until ' || cast(former_wages.last_date as string) as rationale
     from wages
-    inner join former_wages on wages.member_id = former_wages.member_id
+    inner join former_wages on wages.member_key = former_wages.member_key
     where
         wages.wage_rank = 1
         and wages.first_date > {{ days_before(as_of_date(), 90) }}
@@ -79,22 +83,22 @@ new_jobs as (
 -- by themselves.
 shoppers as (
     select
-        member_id,
+        member_key,
         sum(count_30_days) as purchase_count
     from payments
     where parent_category_id in ('food', 'dining', 'shopping', 'vehicle')
-    group by member_id
+    group by member_key
 ),
 
 pensioners as (
-    select distinct member_id
+    select distinct member_key
     from member_categories
     where direction = 'credit' and category_id = 'retirement_income'
 ),
 
 job_losses as (
     select
-        wages.member_id,
+        wages.member_key,
         'behaviour__job_loss' as kli_id,
         wages.payment_count as evidence_count,
         wages.typical_amount as evidence_amount,
@@ -105,9 +109,10 @@ job_losses as (
         || cast(wages.last_date as string) || ', none from anyone since, and '
         || cast(shoppers.purchase_count as string) || ' purchases within 30 days' as rationale
     from wages
-    inner join activity on wages.member_id = activity.member_id
-    inner join shoppers on wages.member_id = shoppers.member_id
-    left join pensioners on wages.member_id = pensioners.member_id
+    inner join members on wages.member_key = members.member_key
+    inner join activity on members.member_id = activity.member_id
+    inner join shoppers on wages.member_key = shoppers.member_key
+    left join pensioners on wages.member_key = pensioners.member_key
     where
         wages.wage_rank = 1
         and wages.cadence <> 'irregular'
@@ -116,13 +121,13 @@ job_losses as (
         -- A first payment from another employer is not yet a flow.
         and activity.last_payroll_date <= wages.last_date
         and shoppers.purchase_count >= 3
-        and pensioners.member_id is null
+        and pensioners.member_key is null
 ),
 
 -- When each kind of loan is first seen, and vehicles that are bought whether or not on a loan.
 loan_starts as (
     select
-        member_id,
+        member_key,
         competitor_product as product_type,
         competitor_product as purchase_kind,
         min(first_date) as first_seen,
@@ -132,10 +137,10 @@ loan_starts as (
         'Paid elsewhere' as place
     from payments
     where competitor_product in ('mortgage', 'auto_loan')
-    group by member_id, competitor_product
+    group by member_key, competitor_product
     union all
     select
-        owners.member_id,
+        members.member_key,
         accounts.product_type,
         accounts.product_type as purchase_kind,
         min(accounts.opened_date) as first_seen,
@@ -145,12 +150,13 @@ loan_starts as (
         'Opened here' as place
     from owners
     inner join accounts on owners.account_id = accounts.account_id
+    inner join members on owners.member_id = members.member_id
     where accounts.product_type in ('mortgage', 'auto_loan')
-    group by owners.member_id, accounts.product_type
+    group by members.member_key, accounts.product_type
     union all
     -- What is less is service.
     select
-        member_id,
+        member_key,
         'auto_loan' as product_type,
         'dealer' as purchase_kind,
         first_date as first_seen,
@@ -166,25 +172,25 @@ loan_starts as (
 -- show within two months.
 histories as (
     select
-        member_id,
+        member_key,
         min(first_date) as start_date
     from payments
-    group by member_id
+    group by member_key
 ),
 
 rents as (
     select
-        member_id,
+        member_key,
         max(last_date) as last_date
     from payments
     where category_id = 'rent'
-    group by member_id
+    group by member_key
 ),
 
 loans as (
     select
         *,
-        row_number() over (partition by member_id, purchase_kind order by first_seen asc, place asc)
+        row_number() over (partition by member_key, purchase_kind order by first_seen asc, place asc)
             as loan_rank
     from loan_starts
 ),
@@ -194,11 +200,11 @@ started as (
         loans.*,
         rents.last_date as rent_date,
         row_number() over (
-            partition by loans.member_id, loans.product_type order by loans.first_seen asc, loans.place asc
+            partition by loans.member_key, loans.product_type order by loans.first_seen asc, loans.place asc
         ) as start_rank
     from loans
-    inner join histories on loans.member_id = histories.member_id
-    left join rents on loans.member_id = rents.member_id
+    inner join histories on loans.member_key = histories.member_key
+    left join rents on loans.member_key = rents.member_key
     where
         loans.loan_rank = 1
         and loans.first_seen > {{ days_before(as_of_date(), 120) }}
@@ -208,7 +214,7 @@ started as (
 -- Rent that ends about when a mortgage begins makes the purchase of a home all but certain.
 purchases as (
     select
-        member_id,
+        member_key,
         case product_type
             when 'mortgage' then 'behaviour__home_purchase'
             else 'behaviour__vehicle_purchase'
@@ -233,7 +239,7 @@ purchases as (
 -- More than usual: storage that is rented by the month is no move.
 movers as (
     select
-        member_id,
+        member_key,
         'behaviour__moving' as kli_id,
         count_60_days as evidence_count,
         amount_60_days as evidence_amount,
@@ -251,7 +257,7 @@ movers as (
 
 students as (
     select
-        member_id,
+        member_key,
         'behaviour__studying' as kli_id,
         count_180_days as evidence_count,
         amount_180_days as evidence_amount,
@@ -280,15 +286,16 @@ events as (
 
 final as (
     select
-        member_id,
-        kli_id,
-        cast(evidence_count as bigint) as evidence_count,
-        cast(evidence_amount as decimal(18, 2)) as evidence_amount,
-        first_seen,
-        last_seen,
-        cast(confidence as decimal(4, 2)) as confidence,
-        rationale
+        members.member_id,
+        events.kli_id,
+        cast(events.evidence_count as bigint) as evidence_count,
+        cast(events.evidence_amount as decimal(18, 2)) as evidence_amount,
+        events.first_seen,
+        events.last_seen,
+        cast(events.confidence as decimal(4, 2)) as confidence,
+        events.rationale
     from events
+    inner join members on events.member_key = members.member_key
 )
 
 select * from final

@@ -10,10 +10,14 @@ member_categories as (
     where direction = 'debit'
 ),
 
+members as (
+    select * from {{ ref('dim_members') }}
+),
+
 -- A burst: many purchases within 60 days, and far more than in the four months before.
 bursts as (
     select
-        member_id,
+        member_key,
         case category_id
             when 'jewelry' then 'client__marriage'
             else 'client__new_child'
@@ -29,7 +33,7 @@ bursts as (
     from member_categories
     where category_id in ('jewelry', 'baby_and_kids', 'childcare')
     group by
-        member_id,
+        member_key,
         case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end,
         case category_id when 'jewelry' then 3 else 5 end,
         case category_id when 'jewelry' then 4 else 3 end
@@ -37,7 +41,7 @@ bursts as (
 
 purchases as (
     select
-        member_id,
+        member_key,
         kli_id,
         count_60_days as evidence_count,
         amount_60_days as evidence_amount,
@@ -54,29 +58,29 @@ purchases as (
 
 wages as (
     select
-        member_id,
+        member_key,
         max(last_date) as last_date
     from flows
     where category_id = 'payroll'
-    group by member_id
+    group by member_key
 ),
 
 pensions as (
     select
-        member_id,
+        member_key,
         min(first_date) as first_date,
         max(last_date) as last_date,
         sum(payment_count) as payment_count,
         sum(typical_amount) as typical_amount
     from flows
     where category_id = 'retirement_income'
-    group by member_id
+    group by member_key
 ),
 
 -- Wages that end about when a pension begins.
 retirements as (
     select
-        pensions.member_id,
+        pensions.member_key,
         'client__retirement' as kli_id,
         pensions.payment_count as evidence_count,
         pensions.typical_amount as evidence_amount,
@@ -86,7 +90,7 @@ retirements as (
         'Pension since ' || cast(pensions.first_date as string) || ', wages until '
         || cast(wages.last_date as string) as rationale
     from pensions
-    inner join wages on pensions.member_id = wages.member_id
+    inner join wages on pensions.member_key = wages.member_key
     where
         pensions.first_date > {{ days_before(as_of_date(), 150) }}
         and wages.last_date <= {{ days_after('pensions.first_date', 30) }}
@@ -100,15 +104,16 @@ events as (
 
 final as (
     select
-        member_id,
-        kli_id,
-        cast(evidence_count as bigint) as evidence_count,
-        cast(evidence_amount as decimal(18, 2)) as evidence_amount,
-        first_seen,
-        last_seen,
-        cast(confidence as decimal(4, 2)) as confidence,
-        rationale
+        members.member_id,
+        events.kli_id,
+        cast(events.evidence_count as bigint) as evidence_count,
+        cast(events.evidence_amount as decimal(18, 2)) as evidence_amount,
+        events.first_seen,
+        events.last_seen,
+        cast(events.confidence as decimal(4, 2)) as confidence,
+        events.rationale
     from events
+    inner join members on events.member_key = members.member_key
 )
 
 select * from final

@@ -17,14 +17,14 @@ members as (
 credits as (
     select
         spend_days.member_key,
-        spend_days.spend_class_id,
+        spend_days.spend_class_key,
         spend_days.transaction_date,
         spend_days.net_amount,
         spend_classes.competitor_product,
         spend_classes.category_id,
         spend_classes.confidence
     from spend_days
-    inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
+    inner join spend_classes on spend_days.spend_class_key = spend_classes.spend_class_key
 ),
 
 wages as (
@@ -37,7 +37,7 @@ wages as (
 transfers as (
     select
         member_key,
-        spend_class_id,
+        spend_class_key,
         count(*) as transfer_count,
         sum(net_amount) as transfer_amount,
         min(net_amount) as least_amount,
@@ -47,7 +47,7 @@ transfers as (
         max(confidence) as confidence
     from credits
     where competitor_product = 'deposit'
-    group by member_key, spend_class_id
+    group by member_key, spend_class_key
 ),
 
 regular as (
@@ -55,7 +55,8 @@ regular as (
         *,
         row_number() over (
             partition by member_key
-            order by transfer_count desc, transfer_amount desc, spend_class_id asc
+            order by
+                transfer_count desc, transfer_amount desc, confidence desc, first_seen asc, last_seen asc
         ) as bank_rank
     from transfers
     where

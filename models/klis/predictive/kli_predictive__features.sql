@@ -57,10 +57,10 @@ holdings as (
 
 digital as (
     select
-        member_id,
+        member_key,
         sum(page_view_count) as page_view_count
     from digital_days
-    group by member_id
+    group by member_key
 ),
 
 dated as (
@@ -72,7 +72,7 @@ dated as (
         spend_classes.competitor_product,
         {{ is_within_days('spend_days.transaction_date', 30) }} as is_recent
     from spend_days
-    inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
+    inner join spend_classes on spend_days.spend_class_key = spend_classes.spend_class_key
 ),
 
 spend as (
@@ -106,6 +106,7 @@ spend as (
 final as (
     select
         members.member_id,
+        members.member_key,
         cast({{ days_between('members.member_since_date', as_of_date()) }} as bigint) as tenure_days,
         cast(coalesce(holdings.open_account_count, 0) as bigint) as open_account_count,
         cast(coalesce(holdings.deposit_balance_amount, 0) as decimal(18, 2)) as deposit_balance_amount,
@@ -138,7 +139,7 @@ final as (
     from members
     inner join activity on members.member_id = activity.member_id
     left join holdings on members.member_id = holdings.member_id
-    left join digital on members.member_id = digital.member_id
+    left join digital on members.member_key = digital.member_key
     left join spend on members.member_key = spend.member_key
 )
 

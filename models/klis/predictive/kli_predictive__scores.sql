@@ -25,7 +25,7 @@ coefficients as (
 measured as (
     {%- for feature in features %}
     select
-        member_id,
+        member_key,
         '{{ feature }}' as feature_id,
         cast({{ feature }} as double) as feature_value
     from features
@@ -39,7 +39,7 @@ measured as (
 holders as (
     select
         definitions.score_id,
-        measured.member_id
+        measured.member_key
     from definitions
     inner join measured on definitions.excluded_by = measured.feature_id
     where measured.feature_value > 0
@@ -74,7 +74,7 @@ in_force as (
 
 added as (
     select
-        measured.member_id,
+        measured.member_key,
         in_force.score_id,
         sum(in_force.points) as points,
         500 + sum(in_force.points) as unbounded_score,
@@ -85,19 +85,19 @@ added as (
     left join holders
         on
             in_force.score_id = holders.score_id
-            and measured.member_id = holders.member_id
+            and measured.member_key = holders.member_key
     where
-        holders.member_id is null
+        holders.member_key is null
         and (in_force.bin_lower is null or measured.feature_value >= in_force.bin_lower)
         and (in_force.bin_upper is null or measured.feature_value < in_force.bin_upper)
-    group by measured.member_id, in_force.score_id
+    group by measured.member_key, in_force.score_id
 ),
 
 -- A hundred points double the odds, and 500 points are the average member's. Reasons are what speaks
 -- most for the outcome.
 final as (
     select
-        added.member_id,
+        features.member_id,
         added.score_id,
         base.version,
         cast(greatest(0, least(1000, added.unbounded_score)) as integer) as score,
@@ -117,6 +117,7 @@ final as (
         reason_3.feature_id as reason_code_3,
         reason_3.reason as reason_3
     from added
+    inner join features on added.member_key = features.member_key
     inner join in_force as base on added.score_id = base.score_id and base.feature_id = 'base'
     left join in_force as reason_1
         on

@@ -21,7 +21,6 @@ rule_values as (
         kli_id,
         match_on,
         direction,
-        member_type,
         window_days,
         {{ each_part('match_values', '|') }} as match_value
     from rules
@@ -29,7 +28,7 @@ rule_values as (
 
 class_values as (
     select
-        spend_class_id,
+        spend_class_key,
         direction,
         confidence,
         'category' as match_on,
@@ -37,7 +36,7 @@ class_values as (
     from spend_classes
     union all
     select
-        spend_class_id,
+        spend_class_key,
         direction,
         confidence,
         'merchant' as match_on,
@@ -45,7 +44,7 @@ class_values as (
     from spend_classes
     union all
     select
-        spend_class_id,
+        spend_class_key,
         direction,
         confidence,
         'mcc' as match_on,
@@ -53,7 +52,7 @@ class_values as (
     from spend_classes
     union all
     select
-        spend_class_id,
+        spend_class_key,
         direction,
         confidence,
         'competitor_product' as match_on,
@@ -64,10 +63,9 @@ class_values as (
 -- Rules meet the few thousand classes of spend, not the transactions: a rule more costs little.
 class_rules as (
     select distinct
-        class_values.spend_class_id,
+        class_values.spend_class_key,
         class_values.confidence,
         rule_values.kli_id,
-        rule_values.member_type,
         rule_values.window_days
     from rule_values
     inner join class_values
@@ -81,7 +79,6 @@ evidence as (
     select
         spend_days.member_key,
         class_rules.kli_id,
-        class_rules.member_type,
         sum(spend_days.transaction_count) as evidence_count,
         sum(spend_days.net_amount) as evidence_amount,
         min(spend_days.transaction_date) as first_seen,
@@ -89,9 +86,9 @@ evidence as (
         sum(spend_days.transaction_count * class_rules.confidence)
         / sum(spend_days.transaction_count) as confidence
     from spend_days
-    inner join class_rules on spend_days.spend_class_id = class_rules.spend_class_id
+    inner join class_rules on spend_days.spend_class_key = class_rules.spend_class_key
     where {{ is_within_days('spend_days.transaction_date', 'class_rules.window_days') }}
-    group by spend_days.member_key, class_rules.kli_id, class_rules.member_type
+    group by spend_days.member_key, class_rules.kli_id
 ),
 
 final as (
