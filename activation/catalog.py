@@ -64,8 +64,9 @@ class Catalog:
     """The segments and published datasets of one build.
 
     Args:
-        invocation_id: dbt's id of the build.
-        built_at: When it finished, as dbt wrote it.
+        invocation_id: dbt's id of the run that built the warehouse.
+        vault_invocation_id: dbt's id of the run that built the vault.
+        built_at: When the warehouse was built, as dbt wrote it.
         segments: By segment id.
         datasets: Relations by dataset name.
         manifest: The manifest as parsed.
@@ -73,6 +74,7 @@ class Catalog:
     """
 
     invocation_id: str
+    vault_invocation_id: str
     built_at: str
     segments: Mapping[str, Segment]
     datasets: Mapping[str, Relation]
@@ -118,6 +120,7 @@ def read_catalog(target: Path) -> Catalog:
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     return Catalog(
         invocation_id=metadata["invocation_id"],
+        vault_invocation_id=vault.results["metadata"]["invocation_id"],
         built_at=metadata["generated_at"],
         segments=dict(sorted(_segments(models))),
         datasets=_datasets(models),

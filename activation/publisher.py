@@ -113,6 +113,7 @@ def publish(
             **_stage(settings, staging, catalog, lineages, progress),
             "dbt_built_at": catalog.built_at,
             "dbt_invocation": catalog.invocation_id,
+            "dbt_vault_invocation": catalog.vault_invocation_id,
             "published_at": timestamp(clock.now()),
             "v": 1,
             "version": version,
@@ -127,6 +128,7 @@ def publish(
                 {
                     "business_date": document["business_date"],
                     "dbt_invocation": catalog.invocation_id,
+                    "dbt_vault_invocation": catalog.vault_invocation_id,
                     "manifest_sha256": sha256_hex(data),
                     "segments": {
                         segment_id: entry["members"]

@@ -174,6 +174,7 @@ def open_databases(
             attach(connection, "vault", settings.vault, wait_seconds=left)
             with empty_folder(spill):
                 yield Databases(local, warehouse, scratch_folder(settings))
+                local.run("checkpoint vault")
         finally:
             connection.close()
 

@@ -65,6 +65,8 @@ def test_what_dbt_built_is_published_and_can_be_sent(
         assert made.verified(dataset).path.is_file()
     (told,) = entries(installation, "dataset.published")
     assert told["body"]["segments"] == {SEGMENT: 14}
+    runs = told["body"]["dbt_invocation"], told["body"]["dbt_vault_invocation"]
+    assert runs == (build.invocations[0], "v1")
     grant_all(installation, 14)
     assert send(installation).confirmed == 14
     assert len(listed(sandbox)) == 14

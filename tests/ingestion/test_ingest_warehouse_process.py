@@ -20,9 +20,10 @@ from test_ingest_canaries import write_days
 
 from ingestion.keys import KEY_VARIABLE
 from ingestion.transfers import carried
-from ingestion.warehouse import Database, open_warehouse, started_warehouse
+from ingestion.warehouse import Database, open_databases, open_warehouse, started_warehouse
 from ingestion.warehouse_link import linked
 from tellerline.errors import RunStoppedError
+from tests.databases import attached
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
@@ -223,6 +224,33 @@ def test_an_end_that_fails_is_told(site: Site) -> None:
     assert warehouse_processes() == []
     with opened(site) as warehouse:
         assert warehouse.run("select count(*) from warehouse.texts") == [(20000,)]
+
+
+def write_more_to_the_vault_than_may_be(site: Site) -> None:
+    with (
+        started_warehouse(site.settings) as link,
+        open_databases(site.settings, link, 0) as databases,
+    ):
+        databases.run(
+            "create table vault.texts as "
+            "select sha256(i::varchar) as text from range(20000) as numbers(i)"
+        )
+        size = site.settings.vault.stat().st_size
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        )
+
+
+def test_an_end_of_the_vault_that_fails_is_told(site: Site) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(RunStoppedError, match="refused a step"):
+            write_more_to_the_vault_than_may_be(site)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert warehouse_processes() == []
+    with attached(vault=site.settings.vault) as connection:
+        assert connection.execute("select count(*) from texts").fetchall() == [(20000,)]
 
 
 def ask_and_kill() -> None:
