@@ -5,17 +5,17 @@ snapshots as (
     where account_id is not null
 ),
 
-latest as (
-    select max(business_date) as snapshot_date
-    from snapshots
-),
-
 account_days as (
     select
         account_id,
         max(business_date) as business_date
     from snapshots
     group by account_id
+),
+
+latest as (
+    select max(business_date) as snapshot_date
+    from account_days
 ),
 
 ranked as (

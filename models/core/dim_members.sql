@@ -4,11 +4,6 @@ snapshots as (
     select * from {{ ref('stg_alkami__account_snapshots') }}
 ),
 
-latest as (
-    select max(business_date) as snapshot_date
-    from snapshots
-),
-
 -- One row a member and snapshot: the facts of a member repeat on each of the accounts.
 member_days as (
     select
@@ -24,6 +19,11 @@ member_days as (
         max(branch_code) as branch_code
     from snapshots
     group by business_date, member_id
+),
+
+latest as (
+    select max(business_date) as snapshot_date
+    from member_days
 ),
 
 last_days as (

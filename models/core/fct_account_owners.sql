@@ -6,8 +6,8 @@ snapshots as (
 ),
 
 latest as (
-    select max(business_date) as snapshot_date
-    from snapshots
+    select max(snapshot_date) as snapshot_date
+    from {{ ref('dim_accounts') }}
 ),
 
 final as (

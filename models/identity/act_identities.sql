@@ -5,26 +5,35 @@ links as (
     where valid_to_date is null and identifier_kind <> 'device'
 ),
 
-counted as (
+-- Nearly every value is one member's: only the others are counted.
+contested as (
     select
-        *,
-        count(*) over (partition by identifier_kind, identifier_value) as claim_count
+        identifier_kind,
+        identifier_sha256,
+        count(*) as claim_count
     from links
+    group by identifier_kind, identifier_sha256
+    having count(*) > 1
 ),
 
 final as (
     select
-        member_id,
-        identifier_kind,
-        identifier_value,
-        is_valid,
-        resolution_rule,
-        evidence
+        links.member_id,
+        links.identifier_kind,
+        links.identifier_value,
+        links.is_valid,
+        links.resolution_rule,
+        links.evidence
         || case
-            when claim_count > 1 then ', claimed by ' || cast(claim_count as string) || ' members'
+            when contested.claim_count is not null
+                then ', claimed by ' || cast(contested.claim_count as string) || ' members'
             else ''
         end as evidence
-    from counted
+    from links
+    left join contested
+        on
+            links.identifier_kind = contested.identifier_kind
+            and links.identifier_sha256 = contested.identifier_sha256
 )
 
 select * from final

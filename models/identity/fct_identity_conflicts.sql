@@ -44,6 +44,14 @@ homes as (
     from contacts
 ),
 
+-- Nearly every address is one member's: only the others are looked at.
+contested as (
+    select identifier_sha256
+    from links
+    group by identifier_sha256
+    having count(*) > 1
+),
+
 claims as (
     select
         links.identifier_sha256,
@@ -55,6 +63,7 @@ claims as (
         homes.name_key,
         homes.home
     from links
+    inner join contested on links.identifier_sha256 = contested.identifier_sha256
     inner join persons on links.member_id = persons.member_id
     inner join homes on links.member_id = homes.member_id
 ),

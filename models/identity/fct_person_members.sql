@@ -69,7 +69,8 @@ claims as (
         and members.person_key is not null
 ),
 
--- What many claim belongs to nobody: a placeholder, or a device in a branch.
+-- What many claim belongs to nobody: a placeholder, or a device in a branch. What one member alone
+-- claims, as nearly all do, ties nobody.
 evidence as (
     select
         member_id,
@@ -77,7 +78,7 @@ evidence as (
         identifier_kind || '|' || identifier_sha256 || '|' || person_key as evidence_id,
         cast(member_since_date as string) || '|' || member_id as label_0
     from claims
-    where claim_count <= {{ var('maximum_claims') }}
+    where claim_count between 2 and {{ var('maximum_claims') }}
 ),
 
 counted_evidence as (
@@ -87,7 +88,6 @@ counted_evidence as (
     from evidence
 ),
 
--- What one member alone brings ties nobody: few have more than that.
 shared_evidence as (
     select * from counted_evidence
     where match_count > 1
