@@ -91,3 +91,12 @@ from (
     {%- endfor %}
 ) as checksums
 {%- endmacro -%}
+
+{#- Deletes what was read under other rules: a descriptor that no transaction has any more is not read
+    again, and would go on telling what those rules made of it. -#}
+{%- macro forget_other_readings() -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where rules_checksum not in (select rules.rules_checksum from ({{ merchant_rules_checksum() }}) as rules)
+{%- endif -%}
+{%- endmacro -%}

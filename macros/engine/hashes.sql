@@ -11,8 +11,9 @@ cast(cast('0x' || substr(md5({{ text }}), 1, 8) as bigint) / 4294967296.0 as dou
 cast(cast(conv(substr(md5({{ text }}), 1, 8), 16, 10) as bigint) / 4294967296.0 as double)
 {%- endmacro -%}
 
-{#- A 63-bit checksum of some columns, to see whether rows changed. Checksums are compared within
-    one warehouse only: engines, and versions of an engine, may differ. -#}
+{#- A 63-bit checksum of some columns, to see whether rows changed, and as a number to group many rows by
+    instead. Checksums are compared within one warehouse only: engines, and versions of an engine, may
+    differ. -#}
 {%- macro row_checksum(columns) -%}
 {{ return(adapter.dispatch('row_checksum')(columns)) }}
 {%- endmacro -%}

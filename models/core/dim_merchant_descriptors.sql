@@ -4,6 +4,7 @@
     unique_key='descriptor_key',
     on_schema_change='fail',
     full_refresh=rebuilds_past(),
+    post_hook="{{ forget_other_readings() }}",
 ) }}
 
 with

@@ -15,7 +15,7 @@ transactions as (
         )
 ),
 
--- What a flow is called: by name it is grouped nowhere, a million members' payments would take 50 GB.
+-- What a flow is called. Payments go by its number: by these names a million members' spilled 50 GB.
 names as (
     select distinct
         flow_key,

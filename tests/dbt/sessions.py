@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -77,6 +78,13 @@ class DbtSession:
             ]
             raise AssertionError("\n".join(failed) or str(result.exception))
         return result.result
+
+    def copied_to(self, folder: Path) -> DbtSession:
+        """Return a session of its own on a copy of the warehouse and the vault."""
+        copy = DbtSession(folder, self.parsed)
+        for name in ("warehouse.duckdb", "vault.duckdb"):
+            shutil.copy(self.home / name, folder / name)
+        return copy
 
     def parse(self) -> Manifest:
         """Parse the project once and keep the manifest for the commands to come."""

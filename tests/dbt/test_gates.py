@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,9 +47,7 @@ EVERYBODY = f"""
 @pytest.fixture(scope="module")
 def copied(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
     """A copy of what was built, with the nights before recorded."""
-    home = DbtSession(tmp_path_factory.mktemp("gates"), built.parsed)
-    for name in ("warehouse.duckdb", "vault.duckdb"):
-        shutil.copy(built.home / name, home.home / name)
+    home = built.copied_to(tmp_path_factory.mktemp("gates"))
     with home.connect(read_only=False) as connection:
         connection.execute(RECORDED)
     return home
@@ -158,9 +155,7 @@ def test_a_line_without_owner_or_reason_is_refused(gate, manifest, lacking):
 
 
 def test_a_gate_that_refused_stops_the_publication_and_says_why(built, tmp_path: Path):
-    home = DbtSession(tmp_path, built.parsed)
-    for name in ("warehouse.duckdb", "vault.duckdb"):
-        shutil.copy(built.home / name, home.home / name)
+    home = built.copied_to(tmp_path)
     with home.connect(read_only=False) as connection:
         connection.execute(FEWER_PAYMENTS)
         connection.execute("insert into seeds.law_tags select * from seeds.law_tags limit 1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,7 @@ CHANGES = "select * from history.membership_changes order by all"
 @pytest.fixture
 def home(built: DbtSession, tmp_path: Path) -> DbtSession:
     """A copy of what was built, with its history."""
-    copy = DbtSession(tmp_path, built.parsed)
-    for name in ("warehouse.duckdb", "vault.duckdb"):
-        shutil.copy(built.home / name, copy.home / name)
-    return copy
+    return built.copied_to(tmp_path)
 
 
 def enter_on_the_eve(home: DbtSession, collection: str, version: str, member_id: str) -> None:

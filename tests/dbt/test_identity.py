@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
 from typing import Any
 
@@ -92,11 +91,9 @@ def build_on(home: DbtSession, day: date) -> State:
 @pytest.fixture(scope="module")
 def home(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
     """A copy of what was built, without history and with second memberships."""
-    copy = DbtSession(tmp_path_factory.mktemp("identity"), built.parsed)
+    copy = built.copied_to(tmp_path_factory.mktemp("identity"))
     if copy.parsed is None:
         copy.parse()
-    for name in ("warehouse.duckdb", "vault.duckdb"):
-        shutil.copy(built.home / name, copy.home / name)
     with copy.connect(read_only=False) as connection:
         connection.execute("delete from vault.history.membership_changes")
         connection.execute("delete from vault.history.observations")

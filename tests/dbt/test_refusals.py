@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,10 +19,7 @@ RULE = (
 @pytest.fixture(scope="module")
 def copied(built: DbtSession, tmp_path_factory: pytest.TempPathFactory) -> DbtSession:
     """A copy of what was built, to be spoiled."""
-    home = DbtSession(tmp_path_factory.mktemp("copied"))
-    for name in ("warehouse.duckdb", "vault.duckdb"):
-        shutil.copy(built.home / name, home.home / name)
-    return home
+    return built.copied_to(tmp_path_factory.mktemp("copied"))
 
 
 @pytest.fixture
@@ -181,6 +177,21 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             (
                 "insert into core.dim_accounts by name (from (select * replace (account_id || '0' "
                 "as account_id) from core.dim_accounts limit 1))"
+            ),
+        ),
+        (
+            "assert_keys_stand_for_one_thing",
+            (
+                "update core.dim_merchant_descriptors set party_id = 'another' where "
+                "descriptor_key = (select min(descriptor_key) "
+                "from core.dim_merchant_descriptors where merchant_id = 'starbucks')"
+            ),
+        ),
+        (
+            "assert_keys_stand_for_one_thing",
+            (
+                "update core.dim_spend_classes set category_key = 1 "
+                "where category_id in ('coffee', 'groceries')"
             ),
         ),
         (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,7 @@ BUILT = ("model", "test", "unit_test", "seed", "snapshot")
 @pytest.fixture
 def home(built: DbtSession, tmp_path: Path) -> DbtSession:
     """A copy of what was built."""
-    copy = DbtSession(tmp_path, built.parsed)
-    for name in (WAREHOUSE, VAULT):
-        shutil.copy(built.home / f"{name}.duckdb", copy.home / f"{name}.duckdb")
-    return copy
+    return built.copied_to(tmp_path)
 
 
 def content(home: DbtSession, name: str) -> str:
