@@ -1,4 +1,4 @@
-"""Descriptors that no transaction has any more."""
+"""The table of descriptors, as it changes from one build to the next."""
 
 from __future__ import annotations
 
@@ -25,3 +25,36 @@ def test_what_other_rules_made_of_a_descriptor_is_forgotten(
     after = home.rows(descriptors)
     assert [row[0] for row in after if row[0] < 0] == [-2]
     assert [row for row in after if row[0] >= 0] == before
+
+
+def test_numbers_tell_flows_and_classes_of_spend_apart(built: DbtSession, tmp_path: Path) -> None:
+    home = built.copied_to(tmp_path)
+    payments = (
+        ("debit", "TINY LENDER LLC", "MORTGAGE"),
+        ("debit", "TINY LENDER LLC", "MORTGAGE 12"),
+        ("debit", "TINY LENDER LLC", "AUTO LOAN"),
+        ("credit", "TINY LENDER LLC", "MORTGAGE"),
+        ("debit", "LARGE LENDER LLC", "MORTGAGE"),
+    )
+    with home.connect(read_only=False) as connection:
+        for number, (direction, party, entry) in enumerate(payments, start=1):
+            connection.execute(
+                "insert into staging.stg_alkami__transactions by name (select * replace ("
+                f"-{number} as descriptor_key, 'ach' as channel_kind, '{direction}' as direction, "
+                f"null as mcc, '{party}' as party_text, '{entry}' as entry_text, "
+                "'PPD' as entry_class) from staging.stg_alkami__transactions limit 1)"
+            )
+    home.invoke("run", "--select", MODEL)
+    read = home.rows(
+        "select flow_key, spend_class_key, direction, party_id, category_id, merchant_id, mcc, "
+        f"confidence from core.{MODEL}"
+    )
+    flows = {(flow, tuple(names[:3])) for flow, _, *names in read}
+    classes = {(kind, (names[0], *names[2:])) for _, kind, *names in read}
+    in_the_lenders_flows = {names for _, names in flows if names[1] == "TINY LENDER LLC"}
+    assert {(direction, category) for direction, _, category in in_the_lenders_flows} == {
+        ("debit", "mortgage"), ("debit", "auto_loan"), ("credit", "unknown"),
+    }  # fmt: skip
+    for told in (flows, classes):
+        keys, named = zip(*told, strict=True)
+        assert len(set(keys)) == len(set(named)) == len(told)
