@@ -18,6 +18,8 @@ DIALECT = "duckdb"
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _TOKEN = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _NESTED = "#"
+# Functions of engines that the parser has no class for.
+_CHECKSUMS = frozenset({"hash", "xxhash64"})
 _AROUND_AGGREGATE = (
     exp.Filter,
     exp.IgnoreNulls,
@@ -119,6 +121,11 @@ def aggregates(tree: exp.Expr) -> bool:
         if not isinstance(parent, exp.Window):
             return True
     return False
+
+
+def is_checksum(tree: exp.Expr) -> bool:
+    """Say whether `tree` calls a function that makes a number of its arguments."""
+    return isinstance(tree, exp.Anonymous) and tree.name.lower() in _CHECKSUMS
 
 
 def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from activation.lineage.expressions import Expression, Ref, ref_of
-from activation.lineage.predicates import accepted_values, equal_refs, may_equal
+from activation.lineage.predicates import (
+    accepted_values,
+    checksum_of,
+    equal_refs,
+    may_equal,
+    texts_behind,
+)
 from activation.lineage.queries import Join, Limits, Select, Source, Values
 
 Known = Callable[[Source, str, Limits], Values | None]
@@ -60,9 +66,11 @@ class SourceLimits:
             tree = select.outputs[name].tree
             if not values or not may_equal(tree, values):
                 self.is_empty = True
-            ref = ref_of(tree)
-            if ref is not None and _passes(select, needed, ref):
-                self._add(ref, values)
+            made = checksum_of(tree)
+            ref = ref_of(tree) if made is None else made[0]
+            behind = values if made is None else texts_behind(made[1], values)
+            if ref is not None and behind is not None and _passes(select, needed, ref):
+                self._add(ref, behind)
         for ref, values in more.items():
             self._add(ref, values)
         firm = [*select.where]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from activation.lineage.expressions import Ref, ref_of
-from activation.lineage.queries import Value, Values
+from activation.lineage.expressions import Ref, is_checksum, ref_of, render
+from activation.lineage.queries import Checksum, Value, Values
 
 _TEXT_TYPES = exp.DataType.TEXT_TYPES
 
@@ -89,6 +89,37 @@ def may_equal(tree: exp.Expr, values: Iterable[Value]) -> bool:
             for value in wanted
         )
     return True
+
+
+def checksum_of(tree: exp.Expr) -> tuple[Ref, str] | None:
+    """Return the one column that `tree` is a checksum of, and the form in which it is made.
+
+    No two texts are taken to share a checksum: that holds for those that millions of rows are
+    grouped by, as a test of them says.
+    """
+    inner = tree
+    while isinstance(inner, exp.Paren | exp.Cast | exp.Abs | exp.BitwiseRightShift | exp.IntDiv):
+        inner = inner.this
+    is_of_one = is_checksum(inner) and len(inner.expressions) == 1
+    ref = ref_of(inner.expressions[0]) if is_of_one else None
+    if ref is None:
+        return None
+    form = tree.transform(lambda node: exp.Placeholder() if isinstance(node, exp.Column) else node)
+    return ref, render(form)
+
+
+def checksums(form: str, texts: Values) -> Values | None:
+    """Return the checksums of `texts`; None when not all of them are texts."""
+    made = frozenset(Checksum(form, text) for text in texts if isinstance(text, str))
+    return made if len(made) == len(texts) else None
+
+
+def texts_behind(form: str, values: Values) -> Values | None:
+    """Return the texts that have these checksums; None when `values` hold anything else."""
+    texts = frozenset(
+        value.text for value in values if isinstance(value, Checksum) and value.form == form
+    )
+    return texts if len(texts) == len(values) else None
 
 
 def listed_outcomes(tree: exp.Expr) -> Values | None:

@@ -6,13 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from sqlglot import exp
 
-from activation.lineage.expressions import Expression, Ref, aggregates, own_nodes
+from activation.lineage.expressions import Expression, Ref, aggregates, is_checksum, own_nodes
 
-Value: TypeAlias = str | bool
+
+
+class Checksum(NamedTuple):
+    """The checksum of one text: a value that is known by what it was made from.
+
+    Args:
+        form: How it is made, with a place for what it is made from.
+        text: What it is made from.
+    """
+
+    form: str
+    text: str
+
+
+Value: TypeAlias = str | bool | Checksum
 Values: TypeAlias = frozenset[Value]
 # For each column the values that matter; rows with other values have no effect on the reader.
 Limits: TypeAlias = frozenset[tuple[str, Values]]
@@ -129,7 +143,9 @@ class Select:
         """Whether it may return rows although its sources have none."""
         trees = [item.tree for item in (*self.outputs.values(), *self.having)]
         return self.groups is None and any(
-            aggregates(tree) or any(own_nodes(tree, exp.Anonymous)) for tree in trees
+            aggregates(tree)
+            or any(not is_checksum(node) for node in own_nodes(tree, exp.Anonymous))
+            for tree in trees
         )
 
     @cached_property

@@ -8,7 +8,7 @@ from activation.lineage.expressions import ref_of
 from activation.lineage.library import Library
 from activation.lineage.limits import SourceLimits
 from activation.lineage.manifest import Kind
-from activation.lineage.predicates import listed_outcomes, literal_of
+from activation.lineage.predicates import checksum_of, checksums, listed_outcomes, literal_of
 from activation.lineage.queries import Limits, Query, Select, SetOperation, Source, Table, Values
 
 MAX_VALUES = 200
@@ -58,14 +58,19 @@ class KnownValues:
         return self._in_sources(select, tree, limits) if listed is None else listed
 
     def _in_sources(self, select: Select, tree: exp.Expr, limits: Limits) -> Values | None:
-        listed = _listed_part(tree)
-        ref = ref_of(tree if listed is None else listed[0])
+        listed, made = _listed_part(tree), checksum_of(tree)
+        ref = made[0] if made is not None else ref_of(tree if listed is None else listed[0])
         if ref is None or ref.alias not in select.by_alias:
             return None
         found = SourceLimits(select, select.outputs, limits, {}, _unknown)
         if found.is_empty:
             return frozenset()
-        values = self.of(select.by_alias[ref.alias].query, ref.column, found.of(ref.alias))
+        within = found.of(ref.alias)
+        values = self.of(select.by_alias[ref.alias].query, ref.column, within)
+        if values is not None and made is not None:
+            # A null has a checksum too: only a limit keeps it out.
+            is_limited = any(name == ref.column for name, _ in within)
+            return checksums(made[1], values) if is_limited else None
         if values is None or listed is None:
             return values
         parts = [str(value).split(listed[1]) for value in values]

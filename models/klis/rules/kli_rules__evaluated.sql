@@ -1,7 +1,11 @@
 with
 
+-- A line's evidence goes by its number: by the text, a million members' groups do not fit in memory.
 rules as (
-    select * from {{ ref('kli_rules') }}
+    select
+        *,
+        {{ row_checksum(['kli_id']) }} as rule_key
+    from {{ ref('kli_rules') }}
 ),
 
 spend_classes as (
@@ -18,7 +22,7 @@ members as (
 
 rule_values as (
     select
-        kli_id,
+        rule_key,
         match_on,
         direction,
         window_days,
@@ -65,7 +69,7 @@ class_rules as (
     select distinct
         class_values.spend_class_key,
         class_values.confidence,
-        rule_values.kli_id,
+        rule_values.rule_key,
         rule_values.window_days
     from rule_values
     inner join class_values
@@ -78,7 +82,7 @@ class_rules as (
 evidence as (
     select
         spend_days.member_key,
-        class_rules.kli_id,
+        class_rules.rule_key,
         sum(spend_days.transaction_count) as evidence_count,
         sum(spend_days.net_amount) as evidence_amount,
         min(spend_days.transaction_date) as first_seen,
@@ -88,13 +92,13 @@ evidence as (
     from spend_days
     inner join class_rules on spend_days.spend_class_key = class_rules.spend_class_key
     where {{ is_within_days('spend_days.transaction_date', 'class_rules.window_days') }}
-    group by spend_days.member_key, class_rules.kli_id
+    group by spend_days.member_key, class_rules.rule_key
 ),
 
 final as (
     select
         members.member_id,
-        evidence.kli_id,
+        rules.kli_id,
         cast(evidence.evidence_count as bigint) as evidence_count,
         cast(evidence.evidence_amount as decimal(18, 2)) as evidence_amount,
         evidence.first_seen,
@@ -107,7 +111,7 @@ final as (
         || cast(rules.window_days as string)
         || ' days, by ' || rules.match_on || ' ' || rules.match_values as rationale
     from evidence
-    inner join rules on evidence.kli_id = rules.kli_id
+    inner join rules on evidence.rule_key = rules.rule_key
     inner join members on evidence.member_key = members.member_key
     where
         evidence.evidence_count >= rules.minimum_count

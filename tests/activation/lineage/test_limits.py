@@ -29,6 +29,18 @@ def flags(made: str, keys: str = "id", where: str = "true") -> str:
     return f"left join ({grouped}) as g on r.id = g.id"
 
 
+NUMBERED = f"with n as (select *, cast(hash(k) >> 1 as bigint) as c from {table('mapping')})"
+
+
+def by_number(where: str, number: str = "c") -> str:
+    """Return a query that groups by a checksum of the key, and finds the key by it again."""
+    return (
+        f"{NUMBERED}, g as (select r.id, n.{number}, sum(r.v) as v from {R} "
+        f"inner join n on r.k = n.k group by r.id, n.{number}) "
+        f"select g.id, g.v from g inner join n on g.{number} = n.{number} where {where}"
+    )
+
+
 # The reader keeps to the key a; the change is of the mapping's rows for b. With each query, whether
 # its rows can differ.
 CASES = {
@@ -56,6 +68,18 @@ CASES = {
             f"select id, v from (select id, min(k) as k, sum(v) as v from {R} group by id) as i "
             "where k = 'a'"
         ),
+        True,
+    ),
+    "groups with a number of the key": (by_number("n.k = 'a'"), False),
+    "groups with a number of another key": (by_number("n.k = 'b'"), True),
+    "groups with a number of every key": (by_number("n.k <> 'c'"), True),
+    "groups with a number of something else": (
+        by_number("n.k = 'a'", "d").replace("as c", "as c, hash(length(w) > 3) as d"),
+        True,
+    ),
+    "a number without a key": (
+        f"{NUMBERED} select r.id, 1 as v from {R} left join n on r.k = n.k and n.k <> 'b' "
+        "inner join n as o on hash(n.k) = hash(o.k) or o.k = 'b'",
         True,
     ),
     "a window within the key": (

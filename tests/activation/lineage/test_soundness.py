@@ -26,6 +26,7 @@ CONDITIONAL = (
     "cast(bool_or(k = '{}') as integer)",
     "coalesce(max(case when k = '{}' then v end), 0)",
 )
+CHECKSUM = "cast(hash(k) >> 1 as bigint)"
 FILLINGS = ("coalesce(g.w, 0)", "coalesce(g.w, 1)", "g.w", "coalesce(g.w, r.v)")
 CASES = 100
 
@@ -140,6 +141,17 @@ class Author:
                 (
                     f"select r.id, unnest(string_split(s.w, '|')) as k, r.v from {r} {join} {s} "
                     "on r.k = s.k"
+                ),
+                (
+                    f"with n as (select *, {CHECKSUM} as c from {s}), g as (select r.id, n.c, "
+                    f"sum(r.v) as v from {r} inner join n on r.k = n.k group by r.id, n.c) "
+                    f"select g.id, n.k, g.v from g {join} n on g.c = n.c "
+                    f"where {self.condition('n').replace('n.v', 'length(n.w)')}"
+                ),
+                (
+                    f"with n as (select {self.random.choice(('k', 'id'))} as k, v, {CHECKSUM} as c "
+                    f"from {o}) select r.id, r.k, n.v from {r} "
+                    f"{join} n on {CHECKSUM.replace('k', 'r.k')} = n.c where {self.condition('r')}"
                 ),
                 (
                     f"select r.id, r.k, r.v from {r} inner join {o} on r.k = o.k and "
