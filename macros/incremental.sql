@@ -27,10 +27,28 @@ where {{ day }} in (
 {%- endif -%}
 {%- endmacro -%}
 
-{#- Narrows a query over a rollup's source to the days that the rollup does not hold. -#}
+{#- The days of a rollup's source that the rollup does not hold: a common table expression to begin
+    with. -#}
+{%- macro missing_days(source, day) -%}
+{%- if is_incremental() -%}
+missing_days as (
+    select known.{{ day }}
+    from (select distinct told.{{ day }} from {{ source }} as told) as known
+    left join (select distinct held.{{ day }} from {{ this }} as held) as seen
+        on known.{{ day }} = seen.{{ day }}
+    where seen.{{ day }} is null
+),
+
+{% endif -%}
+{%- endmacro -%}
+
+{#- Narrows a query over the source to those days. It stands before other conditions: an engine then
+    reads the blocks of a table that hold such days, and no others. -#}
 {%- macro only_missing_days(day) -%}
 {%- if is_incremental() -%}
-and {{ day }} not in (select held.{{ day }} from {{ this }} as held)
+{{ day }} in (select missing_days.{{ day }} from missing_days)
+{%- else -%}
+true
 {%- endif -%}
 {%- endmacro -%}
 
@@ -48,9 +66,34 @@ missing_loads as (
 {% endif -%}
 {%- endmacro -%}
 
-{#- Narrows a query over a feed to those files. -#}
+{#- Narrows a query over a feed to those files. It stands first too, for the same reason: a night with
+    one new day of 180 took seven times as long to read with it behind. -#}
 {%- macro only_missing_loads() -%}
 {%- if is_incremental() -%}
-and load_id in (select missing_loads.load_id from missing_loads)
+load_id in (select missing_loads.load_id from missing_loads)
+{%- else -%}
+true
+{%- endif -%}
+{%- endmacro -%}
+
+{#- Deletes the rows that an earlier file names too, where that file arrived only now: the first to
+    name a key counts. -#}
+{%- macro forget_displaced_rows(feed, key) -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where {{ key }} in (
+    with {{ missing_loads(feed) }}
+    arrived as (
+        select {{ key }}, business_date, load_id
+        from {{ feed }}
+        where {{ only_missing_loads() }} and {{ is_by_as_of_date('business_date') }}
+    )
+    select known.{{ key }}
+    from {{ this }} as known
+    inner join arrived on known.{{ key }} = arrived.{{ key }}
+    where
+        known.business_date > arrived.business_date
+        or (known.business_date = arrived.business_date and known.load_id > arrived.load_id)
+)
 {%- endif -%}
 {%- endmacro -%}

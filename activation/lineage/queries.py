@@ -13,7 +13,6 @@ from sqlglot import exp
 from activation.lineage.expressions import Expression, Ref, aggregates, is_checksum, own_nodes
 
 
-
 class Checksum(NamedTuple):
     """The checksum of one text: a value that is known by what it was made from.
 

@@ -247,7 +247,11 @@ class _Reader:
         clause = tree.args.get(part)
         if clause is None:
             return ()
-        return tuple(self._express(item, environment) for item in conjuncts(clause.this))
+        return tuple(
+            self._express(item, environment)
+            for item in conjuncts(clause.this)
+            if item != exp.true()
+        )
 
     def _groups(
         self, tree: exp.Select, outputs: Mapping[str, Expression], environment: Environment

@@ -4,27 +4,29 @@
     on_schema_change='fail',
     full_refresh=rebuilds_past(),
     pre_hook="{{ forget_changed_days(
-        ref('stg_alkami__digital_events'), 'activity_date', '1', 'event_count',
+        ref('stg_alkami__digital_events'), 'activity_date', 'row_checksum', 'row_checksum',
         'activity_date <= ' ~ as_of_date()
     ) }}",
 ) }}
 
 with
 
+{{ missing_days(ref('stg_alkami__digital_events'), 'activity_date') }}
 events as (
     select * from {{ ref('stg_alkami__digital_events') }}
     where
-        {{ is_by_as_of_date('activity_date') }}
         {{ only_missing_days('activity_date') }}
+        and {{ is_by_as_of_date('activity_date') }}
 ),
 
 -- A failed attempt is no use of the service; it is counted as an event and nothing more.
 kinds as (
     select
-        {{ token_key('member_id') }} as member_key,
+        member_key,
         activity_date,
         case when is_successful then event_type end as used_type,
-        amount
+        amount,
+        row_checksum
     from events
 ),
 
@@ -43,7 +45,8 @@ final as (
         count(case when used_type = 'rdc' then 1 end) as rdc_count,
         cast(coalesce(sum(case when used_type = 'rdc' then amount end), 0) as decimal(18, 2))
             as rdc_amount,
-        count(case when used_type = 'page_view' then 1 end) as page_view_count
+        count(case when used_type = 'page_view' then 1 end) as page_view_count,
+        cast(sum(row_checksum) as decimal(38, 0)) as row_checksum
     from kinds
     group by member_key, activity_date
 )

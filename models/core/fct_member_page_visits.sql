@@ -12,7 +12,7 @@ events as (
 
 final as (
     select
-        {{ token_key('member_id') }} as member_key,
+        member_key,
         page,
         activity_date,
         count(*) as visit_count

@@ -11,12 +11,13 @@
 
 with
 
+{{ missing_days(ref('stg_alkami__transactions'), 'transaction_date') }}
 transactions as (
     select * from {{ ref('fct_transactions') }}
     where
-        is_posted
-        and net_amount > 0
         {{ only_missing_days('transaction_date') }}
+        and is_posted
+        and net_amount > 0
 ),
 
 final as (

@@ -1,12 +1,21 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    full_refresh=rebuilds_past(),
+    pre_hook="{{ forget_displaced_rows(source('raw', 'digital_events'), 'event_id') }}",
+) }}
 
 with
 
--- Few events come more than once: those alone are ranked.
+{{ missing_loads(source('raw', 'digital_events')) }}
+-- Few events come more than once in what arrives: those alone are ranked.
 repeated as (
     select {{ row_checksum(['event_id']) }} as id_checksum
     from {{ source('raw', 'digital_events') }}
-    where {{ is_by_as_of_date('business_date') }}
+    where
+        {{ only_missing_loads() }}
+        and {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
 ),
@@ -20,7 +29,8 @@ ranked as (
         ) as arrival_number
     from {{ source('raw', 'digital_events') }}
     where
-        {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
+        {{ only_missing_loads() }}
+        and {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
 ),
 
@@ -30,21 +40,21 @@ first_arrived as (
         1 as arrival_number
     from {{ source('raw', 'digital_events') }}
     where
-        {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
+        {{ only_missing_loads() }}
+        and {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
     union all
     select * from ranked
     where arrival_number = 1
 ),
 
-final as (
+arrived as (
     select
         event_id,
         event_type,
         cast(occurred_at as timestamp) as occurred_at,
         cast(occurred_at as date) as activity_date,
-        member_id,
-        device_id,
+        {{ token_key('member_id') }} as member_key,
         device_type,
         page,
         cast(amount as decimal(18, 2)) as amount,
@@ -52,6 +62,41 @@ final as (
         business_date,
         load_id
     from first_arrived
+),
+
+{% if is_incremental() -%}
+-- What arrived before stays: those that it displaces are gone already.
+standing as (
+    select event_id
+    from {{ this }}
+    where
+        event_id in (
+            select feed.event_id from {{ source('raw', 'digital_events') }} as feed
+            where feed.load_id in (select missing_loads.load_id from missing_loads)
+        )
+),
+
+{% endif -%}
+final as (
+    select
+        event_id,
+        event_type,
+        occurred_at,
+        activity_date,
+        member_key,
+        device_type,
+        page,
+        amount,
+        is_successful,
+        business_date,
+        load_id,
+        {{ row_checksum([
+            'event_id', 'member_key', 'activity_date', 'event_type', 'amount', 'is_successful',
+        ]) }} as row_checksum
+    from arrived
+    {% if is_incremental() -%}
+    where event_id not in (select standing.event_id from standing)
+    {%- endif %}
 )
 
 select * from final

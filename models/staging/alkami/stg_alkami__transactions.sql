@@ -14,8 +14,8 @@ repeated as (
     select {{ row_checksum(['transaction_id']) }} as id_checksum
     from {{ source('raw', 'transactions') }}
     where
-        {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
+        and {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
 ),
@@ -30,9 +30,9 @@ ranked as (
         ) as version_rank
     from {{ source('raw', 'transactions') }}
     where
-        {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
-        and {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
+        and {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
+        and {{ is_by_as_of_date('business_date') }}
 ),
 
 latest as (
@@ -41,9 +41,9 @@ latest as (
         1 as version_rank
     from {{ source('raw', 'transactions') }}
     where
-        {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
-        and {{ is_by_as_of_date('business_date') }}
         {{ only_missing_loads() }}
+        and {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
+        and {{ is_by_as_of_date('business_date') }}
     union all
     select * from ranked
     where version_rank = 1
@@ -97,10 +97,25 @@ arrived as (
 ),
 
 {% if is_incremental() -%}
+named_again as (
+    select
+        transaction_id,
+        version,
+        is_posted,
+        business_date,
+        load_id
+    from {{ this }}
+    where
+        transaction_id in (
+            select feed.transaction_id from {{ source('raw', 'transactions') }} as feed
+            where feed.load_id in (select missing_loads.load_id from missing_loads)
+        )
+),
+
 -- What is known already in a version that stands stays as it is.
 standing as (
     select arrived.transaction_id
-    from {{ this }} as known
+    from named_again as known
     inner join arrived on known.transaction_id = arrived.transaction_id
     where
         known.version > arrived.version

@@ -78,8 +78,10 @@ CASES = {
         True,
     ),
     "a number without a key": (
-        f"{NUMBERED} select r.id, 1 as v from {R} left join n on r.k = n.k and n.k <> 'b' "
-        "inner join n as o on hash(n.k) = hash(o.k) or o.k = 'b'",
+        (
+            f"{NUMBERED} select r.id, 1 as v from {R} left join n on r.k = n.k and n.k <> 'b' "
+            "inner join n as o on hash(n.k) = hash(o.k) or o.k = 'b'"
+        ),
         True,
     ),
     "a window within the key": (
