@@ -227,7 +227,9 @@ recorded as (
         from {{ changes }}
     ) as named
     inner join left_keys
-        on named.subject_checksum = left_keys.subject_checksum and named.member_checksum = left_keys.member_checksum
+        on
+            named.subject_checksum = left_keys.subject_checksum
+            and named.member_checksum = left_keys.member_checksum
 ),
 
 -- The versions of those that have one for all members.

@@ -77,6 +77,10 @@ CASES = {
         by_number("n.k = 'a'", "d").replace("as c", "as c, hash(length(w) > 3) as d"),
         True,
     ),
+    "groups with a part of a number": (
+        by_number("n.k = 'a'").replace("hash(k) >> 1", "hash(k) >> 63 >> 1"),
+        True,
+    ),
     "a number without a key": (
         (
             f"{NUMBERED} select r.id, 1 as v from {R} left join n on r.k = n.k and n.k <> 'b' "
