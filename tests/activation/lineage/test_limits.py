@@ -392,3 +392,20 @@ def test_rows_of_another_key(house: House, tmp_path: Path, sql: str, can_differ:
     assert any(differ) == can_differ
     assert any(moves) == can_differ
     assert all(moved for moved, differs in zip(moves, differ, strict=True) if differs)
+
+
+def test_a_null_has_a_number_too(house: House, tmp_path: Path) -> None:
+    def joined_by_number(nothing: str) -> str:
+        return (
+            f"with n as (select cast(hash(w) >> 1 as bigint) as c from {table('mapping')}), i as "
+            f"(select id, cast(null as varchar) as k, {nothing} as v from {R} "
+            f"union all select id, k, v from {R}), "
+            "o as (select *, cast(hash(k) >> 1 as bigint) as c from i) "
+            "select o.id, o.v from o inner join n on o.c = n.c"
+        )
+
+    mapping = {"a": "", "b": "22"}
+    one = build(tmp_path / "one", joined_by_number("v"), mapping)
+    other = build(tmp_path / "other", joined_by_number("v + 1"), mapping)
+    assert house.members(one, [FACTS]) != house.members(other, [FACTS])
+    assert one.one().fingerprint != other.one().fingerprint
