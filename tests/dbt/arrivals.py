@@ -51,22 +51,6 @@ CORRECTED_BALANCES = """
     from built.raw.account_snapshot
     where business_date = date '2026-05-31' and line_number <= {rows}
 """
-# Events of June that a file of May turns out to have named first: failed, or on another day.
-EARLIER_EVENTS = """
-    insert into raw.digital_events by name
-    select * exclude (number) replace (
-        if(number % 2 = 0, not is_successful, is_successful) as is_successful,
-        if(number % 2 = 1, occurred_at - interval {days} day, occurred_at) as occurred_at,
-        date '2026-05-25' as business_date,
-        '{load_id}' as load_id
-    )
-    from (
-        select *, row_number() over (order by md5(event_id || '{load_id}')) as number
-        from built.raw.digital_events
-        where business_date > date '2026-06-01'
-    )
-    where number <= {rows}
-"""
 
 
 class Drawn:
@@ -94,7 +78,6 @@ class Drawn:
         for name, statement in (
             ("transactions", CORRECTED_PAYMENTS),
             ("account_snapshot", CORRECTED_BALANCES),
-            ("digital_events", EARLIER_EVENTS),
         ):
             load_id = f"{name}-corrected"
             self.corrections[draw.randrange(early, early + later)].append(

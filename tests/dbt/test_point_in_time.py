@@ -225,3 +225,43 @@ def test_whatever_arrives_late_gives_what_a_full_rebuild_gives(built, tmp_path, 
     story.begin()
     story.tell(early=2, later=4)
     story.check()
+
+
+def test_an_event_is_as_the_first_file_tells_it_whenever_that_arrives(
+    built: DbtSession, tmp_path: Path
+) -> None:
+    home = built.copied_to(tmp_path)
+    with home.connect(read_only=False) as connection:
+        # Half of them failed, the others were a day earlier.
+        connection.execute("""
+            insert into raw.digital_events by name
+            select * exclude (number) replace (
+                if(number % 2 = 0, not is_successful, is_successful) as is_successful,
+                if(number % 2 = 1, occurred_at - interval 1 day, occurred_at) as occurred_at,
+                date '2026-05-25' as business_date,
+                'late' as load_id
+            )
+            from (
+                select *, row_number() over (order by event_id) as number
+                from raw.digital_events
+                where business_date > date '2026-06-01'
+            )
+            where number <= 20;
+            insert into raw.loads by name
+            select 'late' as load_id, 'digital_events' as feed, 'loaded' as state,
+                date '2026-05-25' as business_date
+        """)
+    tables = ("staging.stg_alkami__digital_events", "core.fct_digital_daily")
+    models = ["--select", *(table.partition(".")[2] for table in tables)]
+
+    def rows() -> list[list[tuple[Any, ...]]]:
+        with home.connect() as connection:
+            return [sorted_rows(connection, table) for table in tables]
+
+    before = rows()
+    home.invoke("run", *models)
+    after = rows()
+    home.invoke("run", "--full-refresh", *models)
+    assert rows() == after
+    assert len(after[0]) == len(before[0])
+    assert all(one != other for one, other in zip(before, after, strict=True))
