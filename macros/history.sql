@@ -87,8 +87,7 @@ union all
 {%- endmacro -%}
 
 {#- A number for a segment, an indicator or a person: what is and what was are compared by two numbers,
-    one for that and one for the member. By the texts it took the memberships of a million members four
-    times as long. -#}
+    one for that and one for the member, because their texts are most of the work. -#}
 {%- macro subject_checksum(collection, subject) -%}
 {{ row_checksum([collection, subject]) }}
 {%- endmacro -%}

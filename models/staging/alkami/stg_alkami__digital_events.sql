@@ -69,11 +69,7 @@ arrived as (
 standing as (
     select event_id
     from {{ this }}
-    where
-        event_id in (
-            select feed.event_id from {{ source('raw', 'digital_events') }} as feed
-            where feed.load_id in (select missing_loads.load_id from missing_loads)
-        )
+    where {{ is_named_again(source('raw', 'digital_events'), 'event_id') }}
 ),
 
 {% endif -%}
