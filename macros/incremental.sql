@@ -75,15 +75,6 @@ true
 {%- endif -%}
 {%- endmacro -%}
 
-{#- Whether a row of the model is one that those files name. Asked as a membership, it is answered from
-    their few keys; in a join an engine may take the model for the smaller side. -#}
-{%- macro is_named_again(feed, key) -%}
-{{ key }} in (
-    select named.{{ key }} from {{ feed }} as named
-    where named.load_id in (select missing_loads.load_id from missing_loads)
-)
-{%- endmacro -%}
-
 {#- Deletes the rows that an earlier file names too, where that file arrived only now: the first to
     name a key counts. -#}
 {%- macro forget_displaced_rows(feed, key) -%}

@@ -69,7 +69,11 @@ arrived as (
 standing as (
     select event_id
     from {{ this }}
-    where {{ is_named_again(source('raw', 'digital_events'), 'event_id') }}
+    where
+        event_id in (
+            select feed.event_id from {{ source('raw', 'digital_events') }} as feed
+            where feed.load_id in (select missing_loads.load_id from missing_loads)
+        )
 ),
 
 {% endif -%}

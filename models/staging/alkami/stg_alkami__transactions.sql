@@ -105,7 +105,11 @@ named_again as (
         business_date,
         load_id
     from {{ this }}
-    where {{ is_named_again(source('raw', 'transactions'), 'transaction_id') }}
+    where
+        transaction_id in (
+            select feed.transaction_id from {{ source('raw', 'transactions') }} as feed
+            where feed.load_id in (select missing_loads.load_id from missing_loads)
+        )
 ),
 
 -- What is known already in a version that stands stays as it is.
