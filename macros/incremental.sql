@@ -96,3 +96,20 @@ where {{ key }} in (
 )
 {%- endif -%}
 {%- endmacro -%}
+
+{#- Deletes the days of a copy of a feed that are no longer kept, and those of which a file arrived since:
+    its rows may correct others of the day. -#}
+{%- macro forget_days_of_missing_loads(loads, feed, kept_days) -%}
+{%- if is_incremental() -%}
+delete from {{ this }}
+where
+    business_date not in (select kept.business_date from {{ kept_days }} as kept)
+    or business_date in (
+        select arrived.business_date
+        from {{ loads }} as arrived
+        left join (select distinct held.load_id from {{ this }} as held) as seen
+            on arrived.load_id = seen.load_id
+        where arrived.feed = '{{ feed }}' and arrived.state = 'loaded' and seen.load_id is null
+    )
+{%- endif -%}
+{%- endmacro -%}

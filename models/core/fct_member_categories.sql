@@ -1,3 +1,18 @@
+{%- set windows = [180, 90, 60, 30] -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['member_key', 'category_key'],
+    on_schema_change='fail',
+    full_refresh=rebuilds_past(),
+    pre_hook="{{ forget_retold_members(
+        ref('fct_member_spend_days'), 'transaction_date', 180,
+        'spend_class_key in (select kept.spend_class_key from '
+        ~ ref('dim_spend_classes') ~ ' as kept where kept.category_id <> ' ~ quoted('withheld') ~ ')'
+    ) }}",
+    post_hook="{{ forget_past_windows(180) }}",
+) }}
+
 with
 
 spend_days as (
@@ -17,12 +32,27 @@ classed as (
         spend_days.transaction_date,
         spend_days.transaction_count,
         spend_days.net_amount,
+        spend_days.row_checksum,
         spend_classes.category_key,
         {{ days_between('spend_days.transaction_date', as_of_date()) }} as age_days
     from spend_days
     inner join spend_classes on spend_days.spend_class_key = spend_classes.spend_class_key
 ),
 
+{{ touched(ref('fct_member_spend_days'), 'transaction_date', windows) }}
+{% if is_incremental() -%}
+touched_groups as (
+    select distinct
+        days.member_key,
+        spend_classes.category_key
+    from {{ ref('fct_member_spend_days') }} as days
+    inner join spend_classes on days.spend_class_key = spend_classes.spend_class_key
+    left join touched_days on days.transaction_date = touched_days.transaction_date
+    left join new_members on days.member_key = new_members.member_key
+    where touched_days.transaction_date is not null or new_members.member_key is not null
+),
+
+{% endif -%}
 -- By number: to group a million members' days by these names takes twice the time.
 summed as (
     select
@@ -42,8 +72,10 @@ summed as (
         cast(sum(case when age_days < 90 then net_amount else 0 end) as decimal(18, 2))
             as amount_90_days,
         cast(sum(case when age_days < 60 then net_amount else 0 end) as decimal(18, 2))
-            as amount_60_days
+            as amount_60_days,
+        cast(sum(row_checksum) as decimal(38, 0)) as row_checksum
     from classed
+    where {{ only_touched_groups('classed', 'category_key') }}
     group by member_key, category_key
 ),
 
@@ -58,6 +90,7 @@ names as (
 final as (
     select
         summed.member_key,
+        summed.category_key,
         names.direction,
         names.category_id,
         summed.first_date,
@@ -69,7 +102,8 @@ final as (
         summed.count_30_days,
         summed.amount_180_days,
         summed.amount_90_days,
-        summed.amount_60_days
+        summed.amount_60_days,
+        summed.row_checksum
     from summed
     inner join names on summed.category_key = names.category_key
 )

@@ -34,6 +34,7 @@ RELATIONS = (
     "core.dim_accounts",
     "core.fct_consents",
     "core.fct_onboarding",
+    "core.fct_member_categories",
     "core.fct_recurring_flows",
     "core.fct_member_measures",
     "klis.fct_member_klis",

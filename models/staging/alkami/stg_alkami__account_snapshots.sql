@@ -1,16 +1,19 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    full_refresh=rebuilds_past(),
+    pre_hook="{{ forget_days_of_missing_loads(
+        ref('stg_alkami__loads'), 'account_snapshot', ref('stg_alkami__snapshot_days')
+    ) }}",
+) }}
 
 with
 
--- The last snapshot of each calendar month, which includes the latest.
+{{ missing_days(ref('stg_alkami__snapshot_days'), 'business_date') }}
 kept as (
-    select max(business_date) as business_date
-    from {{ ref('stg_alkami__loads') }}
-    where
-        feed = 'account_snapshot'
-        and state = 'loaded'
-        and business_date <= {{ as_of_date() }}
-    group by date_trunc('month', business_date)
+    select business_date from {{ ref('stg_alkami__snapshot_days') }}
+    where {{ only_missing_days('business_date') }}
 ),
 
 -- Few rows of a day come more than once: those alone are ranked.
