@@ -332,7 +332,7 @@ union all
 {%- macro membership_spells(kind, changes, observations) -%}
 with
 
-changes as (
+changes as {{ read_by_each() }} (
     select * from {{ changes }}
     where kind = '{{ kind }}' and change_date <= {{ as_of_date() }}
 ),

@@ -1,6 +1,6 @@
 with
 
-snapshots as (
+snapshots as {{ read_by_each() }} (
     select * from {{ ref('stg_alkami__account_snapshots') }}
     where account_id is not null
 ),

@@ -43,12 +43,12 @@ classed as (
 {% if is_incremental() -%}
 touched_groups as (
     select distinct
-        days.member_key,
+        told.member_key,
         spend_classes.category_key
-    from {{ ref('fct_member_spend_days') }} as days
-    inner join spend_classes on days.spend_class_key = spend_classes.spend_class_key
-    left join touched_days on days.transaction_date = touched_days.transaction_date
-    left join new_members on days.member_key = new_members.member_key
+    from {{ ref('fct_member_spend_days') }} as told
+    inner join spend_classes on told.spend_class_key = spend_classes.spend_class_key
+    left join touched_days on told.transaction_date = touched_days.transaction_date
+    left join new_members on told.member_key = new_members.member_key
     where touched_days.transaction_date is not null or new_members.member_key is not null
 ),
 

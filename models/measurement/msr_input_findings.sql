@@ -10,7 +10,7 @@ loads as (
 ),
 
 -- The transactions as they came: none of these questions asks what they were for.
-transactions as (
+transactions as {{ read_by_each() }} (
     select * from {{ ref('stg_alkami__transactions') }}
     where {{ is_by_as_of_date('transaction_date') }}
 ),

@@ -12,7 +12,7 @@
 
 with
 
-checked as (
+checked as {{ read_by_each() }} (
     select * from {{ model }}
 ),
 
@@ -30,7 +30,7 @@ counted as (
 ),
 
 {% if key -%}
-keyed as (
+keyed as {{ read_by_each() }} (
     select
         {{ key | join(', ') }},
         {{ row_checksum(key) }} as key_checksum

@@ -4,7 +4,7 @@ flows as (
     select * from {{ ref('fct_recurring_flows') }}
 ),
 
-member_categories as (
+member_categories as {{ read_by_each() }} (
     select * from {{ ref('fct_member_categories') }}
 ),
 
@@ -29,7 +29,7 @@ owners as (
     select * from {{ ref('fct_account_owners') }}
 ),
 
-payments as (
+payments as {{ read_by_each() }} (
     select
         member_categories.*,
         categories.parent_category_id,
