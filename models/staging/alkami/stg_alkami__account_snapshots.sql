@@ -4,15 +4,16 @@
     on_schema_change='fail',
     full_refresh=rebuilds_past(),
     pre_hook="{{ forget_days_of_missing_loads(
-        ref('stg_alkami__loads'), 'account_snapshot', ref('stg_alkami__snapshot_days')
+        ref('stg_alkami__loads'), 'account_snapshot', kept_snapshot_days()
     ) }}",
 ) }}
 
 with
 
-{{ missing_days(ref('stg_alkami__snapshot_days'), 'business_date') }}
+{{ missing_days(kept_snapshot_days(), 'business_date') }}
 kept as (
-    select business_date from {{ ref('stg_alkami__snapshot_days') }}
+    select business_date
+    from {{ kept_snapshot_days() }} as calendar
     where {{ only_missing_days('business_date') }}
 ),
 
