@@ -64,14 +64,7 @@ touched_days as (
         {%- endfor %}
 ),
 
-new_members as (
-    select known.member_key
-    from (select distinct told.member_key from {{ source }} as told) as known
-    left join (select distinct present.member_key from {{ this }} as present) as seen
-        on known.member_key = seen.member_key
-    where seen.member_key is null
-),
-
+{{ missing_values('new_members', source, 'member_key') }}
 {% endif -%}
 {%- endmacro -%}
 

@@ -27,19 +27,22 @@ where {{ day }} in (
 {%- endif -%}
 {%- endmacro -%}
 
+{#- The values of a column of `source` that the model does not hold: a common table expression. -#}
+{%- macro missing_values(name, source, column) -%}
+{{ name }} as (
+    select known.{{ column }}
+    from (select distinct told.{{ column }} from {{ source }} as told) as known
+    left join (select distinct held.{{ column }} from {{ this }} as held) as seen
+        on known.{{ column }} = seen.{{ column }}
+    where seen.{{ column }} is null
+),
+
+{% endmacro -%}
+
 {#- The days of a rollup's source that the rollup does not hold: a common table expression to begin
     with. -#}
 {%- macro missing_days(source, day) -%}
-{%- if is_incremental() -%}
-missing_days as (
-    select known.{{ day }}
-    from (select distinct told.{{ day }} from {{ source }} as told) as known
-    left join (select distinct held.{{ day }} from {{ this }} as held) as seen
-        on known.{{ day }} = seen.{{ day }}
-    where seen.{{ day }} is null
-),
-
-{% endif -%}
+{%- if is_incremental() -%}{{ missing_values('missing_days', source, day) }}{%- endif -%}
 {%- endmacro -%}
 
 {#- Narrows a query over the source to those days. It stands before other conditions: an engine then
@@ -54,16 +57,7 @@ true
 
 {#- The files of a feed that the model does not hold: a common table expression to begin with. -#}
 {%- macro missing_loads(feed) -%}
-{%- if is_incremental() -%}
-missing_loads as (
-    select feed.load_id
-    from (select distinct arrived.load_id from {{ feed }} as arrived) as feed
-    left join (select distinct held.load_id from {{ this }} as held) as seen
-        on feed.load_id = seen.load_id
-    where seen.load_id is null
-),
-
-{% endif -%}
+{%- if is_incremental() -%}{{ missing_values('missing_loads', feed, 'load_id') }}{%- endif -%}
 {%- endmacro -%}
 
 {#- Narrows a query over a feed to those files. It stands first too, for the same reason. -#}
