@@ -266,3 +266,30 @@ def test_an_event_is_as_the_first_file_tells_it_whenever_that_arrives(
     assert rows() == after
     assert len(after[0]) == len(before[0])
     assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_categories_are_forgotten_when_their_last_day_leaves(
+    built: DbtSession, tmp_path: Path
+) -> None:
+    home = built.copied_to(tmp_path)
+    table = "core.fct_member_categories"
+    # The loads move the clock, the rest is as it was.
+    models = ["--select", "stg_alkami__loads", "as_of", "fct_member_categories"]
+
+    def rows() -> list[tuple[Any, ...]]:
+        with home.connect() as connection:
+            return sorted_rows(connection, table)
+
+    before = rows()
+    with home.connect(read_only=False) as connection:
+        connection.execute(f"""
+            insert into raw.loads by name
+            select 'later' as load_id, 'digital_events' as feed, 'loaded' as state,
+                median(last_date)::date + 180 as business_date
+            from {table}
+        """)
+    home.invoke("run", *models)
+    after = rows()
+    home.invoke("run", "--full-refresh", *models)
+    assert rows() == after
+    assert 0 < len(after) < len(before)
