@@ -293,3 +293,40 @@ def test_categories_are_forgotten_when_their_last_day_leaves(
     home.invoke("run", "--full-refresh", *models)
     assert rows() == after
     assert 0 < len(after) < len(before)
+
+
+def test_a_corrected_snapshot_counts_on_a_day_that_is_held(
+    built: DbtSession, tmp_path: Path
+) -> None:
+    home = built.copied_to(tmp_path)
+    table = "staging.stg_alkami__account_snapshots"
+    models = ["--select", "stg_alkami__loads", "stg_alkami__account_snapshots"]
+
+    def rows() -> list[tuple[Any, ...]]:
+        with home.connect() as connection:
+            return sorted_rows(connection, table)
+
+    before = rows()
+    with home.connect(read_only=False) as connection:
+        connection.execute(f"""
+            insert into raw.account_snapshot by name
+            select * replace (
+                'corrected' as load_id,
+                loaded_at + interval 1 day as loaded_at,
+                current_balance + 1 as current_balance
+            )
+            from raw.account_snapshot
+            where business_date = (select min(business_date) from {table})
+            order by account_id
+            limit 5;
+            insert into raw.loads by name
+            select 'corrected' as load_id, 'account_snapshot' as feed, 'loaded' as state,
+                min(business_date) as business_date
+            from {table}
+        """)
+    home.invoke("run", *models)
+    after = rows()
+    home.invoke("run", "--full-refresh", *models)
+    assert rows() == after
+    assert len(after) == len(before)
+    assert len(set(after) - set(before)) == 5
