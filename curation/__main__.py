@@ -26,15 +26,12 @@ def refresh_codes() -> None:
 
 
 @app.command("brands")
-def refresh_brands(
-    index: Index,
-    everyday: Annotated[Path, typer.Option(help="Everyday words, one a line.")],
-) -> None:
+def refresh_brands(index: Index) -> None:
     """Write the brands of the index into the seeds of merchants and patterns.
 
-    Example: python -m curation brands nsi.json --everyday words.txt
+    Example: python -m curation brands nsi.json
     """
-    typer.echo(f"{brands.refresh(SEEDS, index, everyday)} merchants come from the index")
+    typer.echo(f"{brands.refresh(SEEDS, index)} merchants come from the index")
 
 
 @app.command("unseen")

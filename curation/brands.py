@@ -21,6 +21,9 @@ from curation.patterns import patterns_of, words_of
 from curation.seeds import read_rows, write_rows
 
 TREES = Path(__file__).with_name("trees.csv")
+# Names that are words or places as well, one a line: such a name needs a category code that agrees
+# before it counts as the brand.
+EVERYDAY = Path(__file__).with_name("everyday.txt")
 MERCHANTS = Path("merchants/merchants.csv")
 PATTERNS = Path("merchants/merchant_patterns.csv")
 FORBIDDEN = Path("governance/forbidden_words.csv")
@@ -29,6 +32,8 @@ INDEX = "nsi"
 TELLING = frozenset({"AFLAC", "THRIVENT", "UNITED HEALTHCARE", "DESERET BOOK", "MARDEL"})
 # A forbidden word of seeds/governance/forbidden_words.csv that is no secret in this name.
 CREDIT_UNION = re.compile(r"\bCREDIT UNION\b")
+# Have charging stations, and are not who is paid for them.
+HOSTS = frozenset({"INTEL CORPORATION", "MICHIGAN STATE UNIVERSITY"})
 # Railways and carriers of current own substations too, and send no bills to households.
 CARRIERS = re.compile(r"TRANSIT|RAIL|TRANSPORT|TRANSMISSION|AMTRAK|METRO")
 IN_BRACKETS = re.compile(r"\s*[(/].*$")
@@ -72,7 +77,7 @@ def read_brands(index: Path) -> Iterator[Brand]:
         for item in trees.get(row["tree"], {"items": []})["items"]:
             name = _name(item)
             is_carrier = row["category_id"] == "utilities" and CARRIERS.search(words_of(name))
-            if name and not is_carrier:
+            if name and not is_carrier and words_of(name) not in HOSTS:
                 places = frozenset(
                     place.lower()
                     for place in item["locationSet"].get("include", ())
@@ -98,31 +103,30 @@ def _name(item: dict[str, Any]) -> str:
 
 
 def forbidden_words(seeds: Path) -> frozenset[str]:
-    """Return the words that no indicator may rest on."""
+    """Return the words and phrases that no indicator may rest on."""
     return frozenset(row["word"] for row in read_rows(seeds / FORBIDDEN))
 
 
 def is_sensitive(name: str, words: AbstractSet[str]) -> bool:
     """Return whether a name speaks of what no indicator may rest on."""
     text = words_of(name)
-    return text in TELLING or bool(words & set(CREDIT_UNION.sub("", text).split()))
+    told = f" {CREDIT_UNION.sub('', text)} "
+    return text in TELLING or any(f" {word} " in told for word in words)
 
 
-def refresh(seeds: Path, index: Path, everyday: Path) -> int:
+def refresh(seeds: Path, index: Path) -> int:
     """Write merchants and patterns again; return how many merchants come from the index.
 
     Args:
         seeds: The folder of the dbt project's seeds.
         index: The file `dist/json/nsi.json` of the package name-suggestion-index.
-        everyday: Everyday English words, one a line: a name of one such word needs a category
-            code that agrees before it counts as the brand.
     """
     own = [row for row in read_rows(seeds / MERCHANTS) if row["source"] != INDEX]
     own_ids = {row["merchant_id"] for row in own}
     own_patterns = [row for row in read_rows(seeds / PATTERNS) if row["merchant_id"] in own_ids]
     taken = {words_of(row["pattern"]) for row in own_patterns}
     taken |= {words_of(row["merchant_name"]) for row in own}
-    common = frozenset(everyday.read_text(encoding="utf-8").upper().split())
+    common = frozenset(EVERYDAY.read_text(encoding="utf-8").split())
     merchants = [tuple(row.values()) for row in own]
     patterns = [tuple(row.values()) for row in own_patterns]
     count = 0

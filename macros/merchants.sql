@@ -2,11 +2,12 @@
 {%- macro leading_noise() -%}
 {{ return([
     {'name': 'quotation marks', 'pattern': '"', 'replacement': ''},
-    {'name': 'purchase with date', 'pattern': '^PURCHASE AUTHORIZED ON [0-9]{2}/[0-9]{2} +', 'replacement': ''},
-    {'name': 'words of a card purchase', 'pattern': '^((POS|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :-] *)+', 'replacement': ''},
-    {'name': 'bill payment', 'pattern': '^(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +', 'replacement': ''},
+    {'name': '7-Eleven, not a day of July', 'pattern': '^7-11( |#|$)', 'replacement': '7-ELEVEN '},
+    {'name': 'purchase with date', 'pattern': '^(PURCHASE|RECURRING PAYMENT) AUTHORIZED ON [0-9]{2}/[0-9]{2} +', 'replacement': ''},
+    {'name': 'words of a card purchase', 'pattern': '^((POS|POINT OF SALE|TRANSACTION|CONSUMER DEBIT|INTERLINK|EXT|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :/-] *)+', 'replacement': ''},
+    {'name': 'bill payment', 'pattern': '^(BILL ?PAY|(ONLINE )?(BILL )?PAYMENT TO|OLB BILLPMT) +', 'replacement': ''},
     {'name': 'ACH', 'pattern': '^ACH (DEBIT|CREDIT) +', 'replacement': ''},
-    {'name': 'address on the web', 'pattern': '^(HTTPS?://)?WWW[.]', 'replacement': ''},
+    {'name': 'address on the web', 'pattern': '^(HTTPS?://)?WWW[. ]', 'replacement': ''},
 ]) }}
 {%- endmacro -%}
 
@@ -34,9 +35,29 @@
 {#- Noise that can only be told once punctuation is gone. -#}
 {%- macro word_noise() -%}
 {{ return([
+    {'name': 'number behind a name', 'pattern': '(^| )([A-Z]{4,})[0-9]{3,}( |$)', 'replacement': '\\1\\2\\3'},
+    {'name': 'number between names', 'pattern': '(^| )([A-Z]{4,})[0-9]{3,}([A-Z]+)( |$)', 'replacement': '\\1\\2 \\3\\4'},
     {'name': 'long number', 'pattern': '(^| )[0-9]{3,}( [0-9]{3,})*( |$)', 'replacement': ' '},
     {'name': 'code of letters and digits', 'pattern': '(^| )[A-Z]*[0-9][A-Z0-9]{5,}( |$)', 'replacement': ' '},
 ]) }}
+{%- endmacro -%}
+
+{#- Words that tell something sensitive of people, and do not in these phrases: towns, streets, animals. -#}
+{%- macro innocent_phrases() -%}
+{{ return([
+    {'name': 'town', 'pattern': '(^| )FALLS CHURCH( |$)'},
+    {'name': 'address', 'pattern': '(^| )(ON|AT|[0-9]+|[NSEW]|NORTH|SOUTH|EAST|WEST) (CHURCH|HOSPITAL|CASINO) (ST|STREET|RD|ROAD|AVE|AVENUE|DR|DRIVE|LN|LANE|BLVD|HWY|PKWY|WAY|SQ)( |$)'},
+    {'name': 'street', 'pattern': '(^| )(CHURCH|HOSPITAL|CASINO) (STREET|ROAD|AVENUE|DRIVE|LANE|BLVD|HWY|PKWY)( |$)'},
+    {'name': 'animals', 'pattern': '(^| )(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?|URGENT CARE|HEALTHCARE)( |$)'},
+]) }}
+{%- endmacro -%}
+
+{%- macro without_innocent_phrases(text) -%}
+{%- set state = namespace(text=text) -%}
+{%- for phrase in innocent_phrases() -%}
+    {%- set state.text = replace_pattern(state.text, phrase.pattern, ' ') -%}
+{%- endfor -%}
+{{ state.text }}
 {%- endmacro -%}
 
 {#- Letters, digits, & and + in single-spaced words: the form in which patterns and descriptors are
@@ -60,6 +81,13 @@ trim({{ spaced }})
 {{ state.text }}
 {%- endmacro -%}
 
+{#- Columns that have one value in each group, under their names. -#}
+{%- macro any_values(columns) -%}
+{%- for column in columns -%}
+any_value({{ column }}) as {{ column }}{{ ', ' if not loop.last }}
+{%- endfor -%}
+{%- endmacro -%}
+
 {#- One checksum over all that decides how a descriptor is read: when it changes, every descriptor is
     read again. -#}
 {%- macro merchant_rules_checksum() -%}
@@ -70,17 +98,17 @@ trim({{ spaced }})
     ],
     'merchant_prefixes': ['prefix'],
     'merchant_words': ['rule_id', 'phrase', 'category_id', 'refines_category_id', 'confidence'],
-    'merchant_categories': ['category_id', 'parent_category_id', 'competitor_product'],
+    'merchant_categories': ['category_id', 'parent_category_id', 'competitor_product', 'presence'],
     'mcc_categories': ['mcc', 'category_id'],
     'ach_entry_rules': [
         'rule_id', 'direction', 'entry_class', 'entry_start', 'company_start', 'category_id', 'confidence',
         'outranks_merchant',
     ],
     'forbidden_mccs': ['mcc', 'is_withheld'],
-    'forbidden_words': ['word', 'is_withheld'],
+    'forbidden_words': ['word', 'kind', 'is_withheld'],
 } -%}
 select
-    '{{ local_md5(tojson(leading_noise()) ~ tojson(descriptor_noise()) ~ tojson(word_noise())) }}'
+    '{{ local_md5(tojson([leading_noise(), descriptor_noise(), word_noise(), innocent_phrases()])) }}'
     || '-' || cast(sum(checksums.row_checksum) as string) as rules_checksum
 from (
     {%- for seed, columns in seeds.items() %}
@@ -92,11 +120,12 @@ from (
 ) as checksums
 {%- endmacro -%}
 
-{#- Deletes what was read under other rules: a descriptor that no transaction has any more is not read
-    again, and would go on telling what those rules made of it. -#}
-{%- macro forget_other_readings() -%}
+{#- Deletes what no transaction has any more, and what was read under other rules. -#}
+{%- macro forget_other_readings(transactions) -%}
 {%- if is_incremental() -%}
 delete from {{ this }}
-where rules_checksum not in (select rules.rules_checksum from ({{ merchant_rules_checksum() }}) as rules)
+where
+    rules_checksum not in (select rules.rules_checksum from ({{ merchant_rules_checksum() }}) as rules)
+    or descriptor_key not in (select told.descriptor_key from {{ transactions }} as told)
 {%- endif -%}
 {%- endmacro -%}

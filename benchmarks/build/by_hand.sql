@@ -378,11 +378,12 @@ with stripped as (
             when channel_kind in ('card', 'bill_pay')
                 then party_text
                     .regexp_replace('"', '', 'g')
-                    .regexp_replace('^PURCHASE AUTHORIZED ON [0-9]{2}/[0-9]{2} +', '', 'g')
-                    .regexp_replace('^((POS|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :-] *)+', '', 'g')
-                    .regexp_replace('^(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +', '', 'g')
+                    .regexp_replace('^7-11( |#|$)', '7-ELEVEN ', 'g')
+                    .regexp_replace('^(PURCHASE|RECURRING PAYMENT) AUTHORIZED ON [0-9]{2}/[0-9]{2} +', '', 'g')
+                    .regexp_replace('^((POS|POINT OF SALE|TRANSACTION|CONSUMER DEBIT|INTERLINK|EXT|PIN|NON-?PIN|VISA|MASTERCARD|MC|SIG|SIGNATURE|DEBIT|DBT|CRD|CARD|DDA|TERMINAL|TERM|CHECK ?CARD|CHKCARD|CKCD|CK CD|PURCHASE|PURCH|PUR|PMT|PREAUTH|PRE-AUTH|PREAUTHORIZED|AUTHORIZED ON|AUTH|WITHDRAWAL|WITHDRWL|WD|RECUR|RECURRING|RECURRING PAYMENT|CONTACTLESS|INTL|ECOMM|[0-9]{1,2}[/-][0-9]{2}([/-][0-9]{2,4})?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AP]M?)?|[0-9]{3,}|#[0-9]+|[X*]+[0-9]{2,4}) *[ :/-] *)+', '', 'g')
+                    .regexp_replace('^(BILL ?PAY|(ONLINE )?(BILL )?PAYMENT TO|OLB BILLPMT) +', '', 'g')
                     .regexp_replace('^ACH (DEBIT|CREDIT) +', '', 'g')
-                    .regexp_replace('^(HTTPS?://)?WWW[.]', '', 'g')
+                    .regexp_replace('^(HTTPS?://)?WWW[. ]', '', 'g')
             else party_text
         end as stripped_text
     from texts
@@ -407,6 +408,8 @@ cleaned as (
         if(stripped.channel_kind = 'ach', stripped.party_text, null) as company,
         stripped.entry_text,
         stripped.entry_class,
+        stripped.party_text,
+        length(stripped.party_text) >= if(stripped.channel_kind = 'ach', 15, 20) as is_full_length,
         case
             when stripped.channel_kind = 'ach'
                 then plain_words(stripped.party_text || ' ' || coalesce(stripped.entry_text, ''))
@@ -421,6 +424,10 @@ cleaned as (
                 .regexp_replace('[.''’]', '', 'g')
                 .regexp_replace('[^A-Z0-9&+]+', ' ', 'g')
                 .trim()
+                .regexp_replace('(^| )([A-Z]{4,})[0-9]{3,}( |$)', '\1\2\3', 'g')
+                .trim()
+                .regexp_replace('(^| )([A-Z]{4,})[0-9]{3,}([A-Z]+)( |$)', '\1\2 \3\4', 'g')
+                .trim()
                 .regexp_replace('(^| )[0-9]{3,}( [0-9]{3,})*( |$)', ' ', 'g')
                 .trim()
                 .regexp_replace('(^| )[A-Z]*[0-9][A-Z0-9]{5,}( |$)', ' ', 'g')
@@ -431,7 +438,8 @@ cleaned as (
 )
 select
     *,
-    hash(channel_kind, direction, mcc, company, entry_text, entry_class, clean_text) as reading_hash
+    hash(channel_kind, direction, mcc, company, entry_text, entry_class, clean_text, is_full_length)
+        as reading_hash
 from cleaned;
 
 create table readings as
@@ -444,9 +452,11 @@ select
     any_value(entry_text) as entry_text,
     any_value(entry_class) as entry_class,
     any_value(clean_text) as clean_text,
+    any_value(is_full_length) as is_full_length,
     any_value(if(channel_kind = 'ach', plain_words(company), clean_text)) as short_text,
     any_value(mcc_categories.category_id) as mcc_category_id,
-    any_value(merchant_categories.parent_category_id) as mcc_parent_category_id
+    any_value(merchant_categories.parent_category_id) as mcc_parent_category_id,
+    any_value(merchant_categories.presence) as mcc_presence
 from text_readings
 left join mcc_categories using (mcc)
 left join merchant_categories using (category_id)
@@ -462,6 +472,7 @@ with patterns as (
         merchant_patterns.confidence,
         coalesce(merchant_patterns.is_common_word, false) as is_common_word,
         merchant_categories.parent_category_id,
+        merchant_categories.presence,
         plain_words(merchant_patterns.pattern) as pattern_text
     from merchant_patterns
     inner join merchants using (merchant_id)
@@ -540,14 +551,19 @@ with best_merchants as (
             readings.clean_text = found.clean_text
             and readings.short_text is not distinct from found.short_text
     where
-        (place_rank = 1 and not is_common_word)
-        or mcc_parent_category_id is null
-        or mcc_parent_category_id = parent_category_id
+        mcc_parent_category_id = parent_category_id
+        or (mcc_parent_category_id is null and (place_rank <> 2 or is_full_length))
+        or (
+            place_rank = 1
+            and not is_common_word
+            and not (coalesce(presence, '') = 'remote' and coalesce(mcc_presence, '') = 'local')
+        )
     qualify row_number() over (
         partition by readings.reading_hash
         order by
+            place_rank = 3 asc,
+            if(place_rank = 2, least(length(pattern_text), length(found.short_text)), length(pattern_text)) desc,
             place_rank asc,
-            length(pattern_text) desc,
             case
                 when place_rank = 2 then confidence - 0.15
                 when place_rank = 3 then confidence - 0.20
@@ -563,7 +579,6 @@ words as (
         *,
         unnest(string_split(clean_text, ' ')) as word
     from readings
-    where direction = 'debit'
 ),
 
 category_words as (
@@ -582,7 +597,8 @@ word_categories as (
     from words
     inner join category_words on words.word = split_part(category_words.phrase, ' ', 1)
     where
-        words.channel_kind in ('card', 'ach', 'bill_pay')
+        words.direction = 'debit'
+        and words.channel_kind in ('card', 'ach', 'bill_pay')
         and contains(' ' || words.clean_text || ' ', ' ' || category_words.phrase || ' ')
         and (
             words.mcc_category_id is null
@@ -598,8 +614,20 @@ word_categories as (
 sensitive_words as (
     select distinct words.reading_hash
     from words
-    inner join forbidden_words on words.word = forbidden_words.word
-    where forbidden_words.is_withheld
+    inner join forbidden_words on words.word = split_part(forbidden_words.word, ' ', 1)
+    where
+        forbidden_words.is_withheld
+        and (words.direction = 'debit' or forbidden_words.kind in ('gambling', 'adult'))
+        and contains(
+            ' '
+            || words.clean_text
+                .regexp_replace('(^| )FALLS CHURCH( |$)', ' ', 'g')
+                .regexp_replace('(^| )(ON|AT|[0-9]+|[NSEW]|NORTH|SOUTH|EAST|WEST) (CHURCH|HOSPITAL|CASINO) (ST|STREET|RD|ROAD|AVE|AVENUE|DR|DRIVE|LN|LANE|BLVD|HWY|PKWY|WAY|SQ)( |$)', ' ', 'g')
+                .regexp_replace('(^| )(CHURCH|HOSPITAL|CASINO) (STREET|ROAD|AVENUE|DRIVE|LANE|BLVD|HWY|PKWY)( |$)', ' ', 'g')
+                .regexp_replace('(^| )(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?|URGENT CARE|HEALTHCARE)( |$)', ' ', 'g')
+            || ' ',
+            ' ' || forbidden_words.word || ' '
+        )
 ),
 
 entry_matches as (
@@ -626,11 +654,27 @@ entry_matches as (
 decided as (
     select
         readings.*,
-        best_merchants.merchant_id,
         case
-            when forbidden_mccs.mcc is not null or sensitive_words.reading_hash is not null then 'withheld'
+            when
+                forbidden_mccs.mcc is not null
+                or (
+                    sensitive_words.reading_hash is not null
+                    and not (readings.direction = 'credit' and coalesce(entry_matches.outranks_merchant, false))
+                )
+                then 'withheld'
             when entry_matches.outranks_merchant then 'entry'
-            when best_merchants.rule_id is not null then 'merchant'
+            when merchants.category_id = 'deposit_transfers' and entry_categories.competitor_product <> ''
+                then 'entry of a bank'
+            when
+                best_merchants.rule_id is not null
+                and not (
+                    best_merchants.confidence < 0.70
+                    and best_merchants.confidence
+                    < coalesce(entry_matches.confidence, word_categories.confidence, 0)
+                    and merchants.category_id
+                    <> coalesce(entry_matches.category_id, word_categories.category_id)
+                )
+                then 'merchant'
             when entry_matches.rule_id is not null then 'entry'
             when word_categories.rule_id is not null then 'word'
             when readings.mcc_category_id is not null then 'mcc'
@@ -639,6 +683,7 @@ decided as (
         case told_by
             when 'withheld' then 'withheld'
             when 'entry' then entry_matches.category_id
+            when 'entry of a bank' then entry_matches.category_id
             when 'merchant' then merchants.category_id
             when 'word' then word_categories.category_id
             when 'mcc' then readings.mcc_category_id
@@ -654,17 +699,19 @@ decided as (
         end as category_id,
         cast(case
             when told_by = 'withheld' then 1
-            when told_by = 'entry' then entry_matches.confidence
+            when told_by in ('entry', 'entry of a bank') then entry_matches.confidence
             when told_by = 'merchant' then best_merchants.confidence
             when told_by = 'word' then word_categories.confidence
             when told_by = 'mcc' then 0.85
             when readings.channel_kind in ('card', 'ach', 'bill_pay') then 0
             else 1
-        end as decimal(4, 2)) as confidence
+        end as decimal(4, 2)) as confidence,
+        if(told_by in ('merchant', 'entry of a bank'), best_merchants.merchant_id, null) as merchant_id
     from readings
     left join best_merchants using (reading_hash)
     left join merchants using (merchant_id)
     left join entry_matches using (reading_hash)
+    left join merchant_categories as entry_categories on entry_matches.category_id = entry_categories.category_id
     left join word_categories using (reading_hash)
     left join sensitive_words using (reading_hash)
     left join (select mcc from forbidden_mccs where is_withheld) as forbidden_mccs using (mcc)
@@ -673,15 +720,12 @@ select
     reading_hash,
     direction,
     category_id,
-    if(told_by = 'merchant', merchant_id, null) as merchant_id,
+    merchant_id,
     if(category_id = 'withheld', null, mcc) as mcc,
     confidence,
-    coalesce(
-        if(told_by = 'merchant', merchant_id, null),
-        if(category_id = 'withheld', null, coalesce(company, clean_text)),
-        'unknown'
-    ) as party_id,
-    direction || '|' || category_id || '|' || coalesce(if(told_by = 'merchant', merchant_id, null), '')
+    coalesce(merchant_id, if(category_id = 'withheld', null, nullif(coalesce(company, clean_text), '')))
+        as party_id,
+    direction || '|' || category_id || '|' || coalesce(merchant_id, '')
     || '|' || coalesce(if(category_id = 'withheld', null, mcc), '')
     || '|' || cast(confidence as varchar) as class_text
 from decided;
@@ -707,7 +751,12 @@ select
     spend_classes.category_id,
     spend_classes.competitor_product,
     spend_classes.confidence,
-    read_as.party_id
+    -- Where all of a text is taken for noise, it is its own party.
+    coalesce(
+        read_as.party_id,
+        if(read_as.category_id = 'withheld', null, nullif(text_readings.party_text, '')),
+        'unknown'
+    ) as party_id
 from text_readings
 inner join read_as using (reading_hash)
 inner join dim_spend_classes as spend_classes using (class_text);

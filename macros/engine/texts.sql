@@ -1,4 +1,5 @@
-{#- Replaces every match of a constant regular expression (RE2 and Java agree on those we use). -#}
+{#- Replaces every match of a constant regular expression (RE2 and Java agree on those we use). In the
+    replacement, `\1` is the first group. -#}
 {%- macro replace_pattern(text, pattern, replacement) -%}
 {{ return(adapter.dispatch('replace_pattern')(text, pattern, replacement)) }}
 {%- endmacro -%}
@@ -8,7 +9,7 @@ regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g')
 {%- endmacro -%}
 
 {%- macro spark__replace_pattern(text, pattern, replacement) -%}
-regexp_replace({{ text }}, r'{{ pattern }}', '{{ replacement }}')
+regexp_replace({{ text }}, r'{{ pattern }}', '{{ replacement | replace('\\', '$') }}')
 {%- endmacro -%}
 
 {#- Whether the whole text matches a constant regular expression. -#}

@@ -1,10 +1,14 @@
+{%- set told = ['channel_kind', 'direction', 'mcc', 'party_text', 'entry_text', 'entry_class'] -%}
+{%- set made = [
+    'mcc_category_id', 'mcc_parent_category_id', 'mcc_presence', 'is_full_length', 'clean_text', 'company_text',
+] -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='descriptor_key',
     on_schema_change='fail',
     full_refresh=rebuilds_past(),
-    post_hook="{{ forget_other_readings() }}",
+    post_hook="{{ forget_other_readings(ref('stg_alkami__transactions')) }}",
 ) }}
 
 with
@@ -30,7 +34,8 @@ categories as (
     select
         category_id,
         parent_category_id,
-        nullif(competitor_product, '') as competitor_product
+        nullif(competitor_product, '') as competitor_product,
+        nullif(presence, '') as presence
     from {{ ref('merchant_categories') }}
 ),
 
@@ -38,7 +43,8 @@ mcc_categories as (
     select
         mcc_categories.mcc,
         mcc_categories.category_id,
-        categories.parent_category_id
+        categories.parent_category_id,
+        categories.presence
     from {{ ref('mcc_categories') }} as mcc_categories
     inner join categories on mcc_categories.category_id = categories.category_id
 ),
@@ -84,12 +90,7 @@ rules as (
 descriptors as (
     select
         transactions.descriptor_key,
-        any_value(transactions.channel_kind) as channel_kind,
-        any_value(transactions.direction) as direction,
-        any_value(transactions.mcc) as mcc,
-        any_value(transactions.party_text) as party_text,
-        any_value(transactions.entry_text) as entry_text,
-        any_value(transactions.entry_class) as entry_class
+        {{ any_values(told) }}
     from transactions
     {% if is_incremental() -%}
     where
@@ -125,15 +126,13 @@ prefixed as (
 
 cleaned as (
     select
-        stripped.descriptor_key,
-        stripped.channel_kind,
-        stripped.direction,
-        stripped.mcc,
-        stripped.party_text,
-        stripped.entry_text,
-        stripped.entry_class,
+        stripped.*,
         mcc_categories.category_id as mcc_category_id,
         mcc_categories.parent_category_id as mcc_parent_category_id,
+        mcc_categories.presence as mcc_presence,
+        -- As long as the texts are that a card network or ACH cuts.
+        length(stripped.party_text) >= case when stripped.channel_kind = 'ach' then 15 else 20 end
+            as is_full_length,
         case
             when stripped.channel_kind = 'ach'
                 then {{ plain_words("stripped.party_text || ' ' || coalesce(stripped.entry_text, '')") }}
@@ -154,7 +153,7 @@ identified as (
         *,
         {{ row_checksum([
             'channel_kind', 'direction', 'mcc', 'clean_text', 'company_text', 'entry_text', 'entry_class',
-            "case when channel_kind = 'ach' then party_text end",
+            "case when channel_kind = 'ach' then party_text end", 'is_full_length',
         ]) }} as reading_id
     from cleaned
 ),
@@ -162,16 +161,7 @@ identified as (
 readings as (
     select
         reading_id,
-        any_value(channel_kind) as channel_kind,
-        any_value(direction) as direction,
-        any_value(mcc) as mcc,
-        any_value(party_text) as party_text,
-        any_value(entry_text) as entry_text,
-        any_value(entry_class) as entry_class,
-        any_value(mcc_category_id) as mcc_category_id,
-        any_value(mcc_parent_category_id) as mcc_parent_category_id,
-        any_value(clean_text) as clean_text,
-        any_value(company_text) as company_text
+        {{ any_values(told + made) }}
     from identified
     group by reading_id
 ),
@@ -180,13 +170,7 @@ readings as (
 start_matches as (
     select
         readings.reading_id,
-        readings.mcc_parent_category_id,
         patterns.rule_id,
-        patterns.merchant_id,
-        patterns.parent_category_id,
-        patterns.is_common_word,
-        patterns.pattern_length,
-        patterns.confidence,
         case
             when {{ begins_with("readings.clean_text || ' '", "patterns.pattern_text || ' '") }}
                 then 'start'
@@ -220,7 +204,6 @@ words as (
         readings.direction,
         readings.clean_text,
         readings.mcc_category_id,
-        readings.mcc_parent_category_id,
         {{ each_part('readings.clean_text', ' ') }} as word
     from readings
 ),
@@ -229,13 +212,7 @@ words as (
 word_matches as (
     select
         words.reading_id,
-        words.mcc_parent_category_id,
         patterns.rule_id,
-        patterns.merchant_id,
-        patterns.parent_category_id,
-        patterns.is_common_word,
-        patterns.pattern_length,
-        patterns.confidence,
         case when patterns.match_kind = 'word' then 'start' else 'inside' end as found_at
     from words
     inner join patterns on words.word = patterns.first_word
@@ -254,25 +231,44 @@ merchant_matches as (
     select * from word_matches
 ),
 
--- What is not plain to see counts only as far as the category code does not speak against it.
+-- What is not plain to see counts only as far as the category code does not speak against it, and
+-- nothing that has no shops counts under the code of a shop.
 weighed_matches as (
     select
-        reading_id,
-        rule_id,
-        merchant_id,
-        pattern_length,
-        case found_at when 'start' then 1 when 'cut' then 2 else 3 end as place_rank,
+        matches.reading_id,
+        matches.rule_id,
+        patterns.merchant_id,
+        case matches.found_at
+            when 'cut'
+                then least(
+                    patterns.pattern_length, length(coalesce(readings.company_text, readings.clean_text))
+                )
+            else patterns.pattern_length
+        end as matched_length,
+        case matches.found_at when 'start' then 1 when 'cut' then 2 else 3 end as place_rank,
         case
-            when found_at = 'cut' then confidence - 0.15
-            when found_at = 'inside' then confidence - 0.20
-            when is_common_word and mcc_parent_category_id is null then confidence - 0.25
-            else confidence
+            when matches.found_at = 'cut' then patterns.confidence - 0.15
+            when matches.found_at = 'inside' then patterns.confidence - 0.20
+            when patterns.is_common_word and readings.mcc_parent_category_id is null
+                then patterns.confidence - 0.25
+            else patterns.confidence
         end as confidence
-    from merchant_matches
+    from merchant_matches as matches
+    inner join readings on matches.reading_id = readings.reading_id
+    inner join patterns on matches.rule_id = patterns.rule_id
     where
-        (found_at = 'start' and not is_common_word)
-        or mcc_parent_category_id is null
-        or mcc_parent_category_id = parent_category_id
+        readings.mcc_parent_category_id = patterns.parent_category_id
+        or (
+            readings.mcc_parent_category_id is null
+            and (matches.found_at <> 'cut' or readings.is_full_length)
+        )
+        or (
+            matches.found_at = 'start'
+            and not patterns.is_common_word
+            and not (
+                coalesce(patterns.presence, '') = 'remote' and coalesce(readings.mcc_presence, '') = 'local'
+            )
+        )
 ),
 
 best_merchants as (
@@ -280,7 +276,12 @@ best_merchants as (
         *,
         row_number() over (
             partition by reading_id
-            order by place_rank asc, pattern_length desc, confidence desc, rule_id asc
+            order by
+                place_rank = 3 asc,
+                matched_length desc,
+                place_rank asc,
+                confidence desc,
+                rule_id asc
         ) as match_rank
     from weighed_matches
 ),
@@ -339,12 +340,16 @@ entry_matches as (
     where readings.channel_kind = 'ach'
 ),
 
--- Money that comes in says nothing of what a member spends: words count for debits alone.
+-- Money that comes in says nothing of what a member spends, unless it was won or earned by what is
+-- sensitive itself.
 sensitive_words as (
     select distinct words.reading_id
     from words
-    inner join forbidden_words on words.word = forbidden_words.word
-    where words.direction = 'debit'
+    inner join forbidden_words on words.word = split_part(forbidden_words.word, ' ', 1)
+    where
+        (words.direction = 'debit' or forbidden_words.kind in ('gambling', 'adult'))
+        and ' ' || {{ without_innocent_phrases('words.clean_text') }} || ' '
+        like '% ' || forbidden_words.word || ' %'
 ),
 
 decided as (
@@ -354,10 +359,27 @@ decided as (
         merchants.category_id as merchant_category_id,
         case
             when forbidden_mccs.mcc is not null then 'sensitive_mcc'
-            when sensitive_words.reading_id is not null then 'sensitive_word'
+            when
+                sensitive_words.reading_id is not null
+                and not (readings.direction = 'credit' and coalesce(entry_matches.outranks_merchant, false))
+                then 'sensitive_word'
             -- Wages, benefits and taxes are told by the entry, whoever the originator is.
             when entry_matches.outranks_merchant then entry_matches.rule_id
-            when best_merchants.rule_id is not null then best_merchants.rule_id
+            -- A bank's name says that money went there, and an entry may say for what.
+            when
+                merchants.category_id = 'deposit_transfers'
+                and entry_categories.competitor_product is not null
+                then entry_matches.rule_id
+            when
+                best_merchants.rule_id is not null
+                and not (
+                    best_merchants.confidence < 0.70
+                    and best_merchants.confidence
+                    < coalesce(entry_matches.confidence, word_categories.confidence, 0)
+                    and merchants.category_id
+                    <> coalesce(entry_matches.category_id, word_categories.category_id)
+                )
+                then best_merchants.rule_id
             when entry_matches.rule_id is not null then entry_matches.rule_id
             when word_categories.rule_id is not null then word_categories.rule_id
             when readings.mcc_category_id is not null then 'mcc'
@@ -369,6 +391,9 @@ decided as (
         entry_matches.rule_id as entry_rule_id,
         entry_matches.category_id as entry_category_id,
         entry_matches.confidence as entry_confidence,
+        merchants.category_id = 'deposit_transfers'
+        and entry_categories.competitor_product is not null
+        and not entry_matches.outranks_merchant as is_bank_of_entry,
         word_categories.rule_id as word_rule_id,
         word_categories.category_id as word_category_id,
         word_categories.confidence as word_confidence
@@ -378,6 +403,7 @@ decided as (
     left join merchants on best_merchants.merchant_id = merchants.merchant_id
     left join entry_matches
         on readings.reading_id = entry_matches.reading_id and entry_matches.match_rank = 1
+    left join categories as entry_categories on entry_matches.category_id = entry_categories.category_id
     left join word_categories
         on readings.reading_id = word_categories.reading_id and word_categories.match_rank = 1
     left join forbidden_mccs on readings.mcc = forbidden_mccs.mcc
@@ -428,9 +454,12 @@ kept as (
         case when categorised.category_id <> 'withheld' then identified.mcc end as mcc,
         case when categorised.category_id <> 'withheld' then identified.party_text end as party_text,
         case when categorised.category_id <> 'withheld' then identified.entry_text end as entry_text,
-        case when categorised.category_id <> 'withheld' then identified.clean_text end as clean_text,
+        case when categorised.category_id <> 'withheld' then nullif(identified.clean_text, '') end
+            as clean_text,
         case
-            when categorised.matched_rule_id = categorised.merchant_rule_id
+            when
+                categorised.matched_rule_id = categorised.merchant_rule_id
+                or (categorised.matched_rule_id = categorised.entry_rule_id and categorised.is_bank_of_entry)
                 then categorised.matched_merchant_id
         end as merchant_id
     from identified
@@ -442,26 +471,19 @@ named as (
         *,
         -- The company of an ACH entry is the party, whatever the entry says.
         coalesce(
-            merchant_id, case when channel_kind = 'ach' then party_text else clean_text end, 'unknown'
+            merchant_id,
+            case when channel_kind = 'ach' then party_text else clean_text end,
+            -- Where all of a text is taken for noise.
+            nullif(party_text, ''),
+            'unknown'
         ) as party_id
     from kept
 ),
 
 final as (
     select
-        named.descriptor_key,
-        named.channel_kind,
-        named.direction,
-        named.mcc,
-        named.party_text,
-        named.entry_text,
-        named.clean_text,
-        named.merchant_id,
-        named.party_id,
-        named.category_id,
+        named.*,
         categories.competitor_product,
-        named.confidence,
-        named.matched_rule_id,
         {{ row_checksum([
             'named.direction', 'named.category_id', 'named.merchant_id', 'named.mcc',
             'named.confidence',

@@ -29,6 +29,7 @@ final as (
         plain.merchant_id,
         plain.match_kind,
         categories.parent_category_id,
+        nullif(categories.presence, '') as presence,
         plain.pattern_text,
         split_part(plain.pattern_text, ' ', 1) as first_word,
         length(plain.pattern_text) as pattern_length,

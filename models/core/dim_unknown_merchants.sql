@@ -31,7 +31,7 @@ led as (
         merchant_id is null
         and category_id <> 'withheld'
         and channel_kind in ('card', 'ach', 'bill_pay')
-        and clean_text <> ''
+        and clean_text is not null
 ),
 
 -- A name is paid by its number: the payments of a million members carry no text.

@@ -18,6 +18,13 @@ BEFORE = re.compile(
     r"|\d\d:\d\d|\d{3,}|#\d+|[X*]+\d{2,4}) +)"
 )
 BILL_PAY = re.compile(r"(BILL ?PAY|ONLINE BILL PAYMENT TO|OLB BILLPMT) +")
+# Addresses, a town and animals.
+INNOCENT = re.compile(
+    r"\b(FALLS CHURCH|(ON|AT|\d+|[NSEW]|NORTH|SOUTH|EAST|WEST) (CHURCH|HOSPITAL|CASINO) (ST|STREET"
+    r"|RD|ROAD|AVE|AVENUE|DR|DRIVE|LN|LANE|BLVD|HWY|PKWY|WAY|SQ)|(CHURCH|HOSPITAL|CASINO) (STREET"
+    r"|ROAD|AVENUE|DRIVE|LANE|BLVD|HWY|PKWY)|(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?"
+    r"|URGENT CARE|HEALTHCARE))\b"
+)
 STATE_OF_OTHERS = {
     "p2p": "person_to_person",
     "internal": "internal_transfers",
@@ -45,6 +52,14 @@ class Reading:
     words: str = ""
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is left of a text where it may be cut short."""
+
+    text: str
+    may_be_cut: bool
+
+
 class Reader:
     """Reads descriptors by the dictionary in the seeds."""
 
@@ -66,12 +81,15 @@ class Reader:
             c["category_id"]: c["competitor_product"] or None
             for c in read_seed("merchant_categories")
         }
+        self.presence = {c["category_id"]: c["presence"] for c in read_seed("merchant_categories")}
         self.prefixes = sorted((p["prefix"] for p in read_seed("merchant_prefixes")), key=len)
         self.codes = {
             m["mcc"]: m["category_id"] for m in read_seed("mcc_categories") if m["category_id"]
         }
         self.entries = read_seed("ach_entry_rules")
-        self.words = {w["word"] for w in read_seed("forbidden_words") if w["is_withheld"] == "true"}
+        self.words = {
+            w["word"]: w["kind"] for w in read_seed("forbidden_words") if w["is_withheld"] == "true"
+        }
         self.withheld = {
             m["mcc"] for m in read_seed("forbidden_mccs") if m["is_withheld"] == "true"
         }
@@ -100,17 +118,26 @@ class Reader:
             return Reading(said or STATE_OF_OTHERS[channel], None, mcc, sure)
         is_entry = channel == "ach" and bool(row["ach_company_name"])
         words = self._words(row, is_entry=is_entry)
-        sensitive = row["direction"] == "debit" and bool(self.words & set(words.split()))
         entry = self._entry(row) if is_entry else None
-        if mcc in self.withheld or sensitive or (entry and entry["category_id"] == "withheld"):
+        outranks = entry is not None and entry["outranks_merchant"] == "true"
+        sensitive = self._is_sensitive(words, is_credit=row["direction"] == "credit")
+        if (
+            mcc in self.withheld
+            or (sensitive and not (outranks and row["direction"] == "credit"))
+            or (entry and entry["category_id"] == "withheld")
+        ):
             return Reading("withheld", None, None, Decimal(1))
         code_category = self.codes.get(mcc)
-        left = plain(row["ach_company_name"]) if is_entry else words
-        pattern = self._pattern(words, left, self.parents.get(code_category))
-        if pattern and not (entry and entry["outranks_merchant"] == "true"):
-            merchant, confidence = pattern
-            return Reading(self.categories[merchant], merchant, mcc, confidence, words)
+        text = (row["ach_company_name"] if is_entry else row["descriptor"] or "").strip()
+        left = Left(
+            plain(row["ach_company_name"]) if is_entry else words,
+            may_be_cut=len(text) >= (15 if is_entry else 20),
+        )
         trade = self._trade(words, code_category) if row["direction"] == "debit" else None
+        pattern = None if outranks else self._pattern(words, left, code_category)
+        if pattern and (found := self._of_merchant(pattern, entry, trade)):
+            category, confidence = found
+            return Reading(category, pattern[0], mcc, confidence, words)
         if rule := entry or trade:
             return Reading(rule["category_id"], None, mcc, Decimal(rule["confidence"]), words)
         if mcc in self.codes:
@@ -133,39 +160,72 @@ class Reader:
         text = re.sub(r"\d{1,2}:\d{2}", " ", text)
         text = re.sub(r"# *\d+", " ", text)
         text = re.sub(r"\* *[A-Z]{0,2}\d[A-Z0-9]{4,}", " ", text)
+        text = plain(text)
+        text = re.sub(r"\b([A-Z]{4,})\d{3,}\b", r"\1", text)
+        text = re.sub(r"\b([A-Z]{4,})\d{3,}([A-Z]+)\b", r"\1 \2", text)
         kept = [
             word
-            for word in plain(text).split()
+            for word in text.split()
             if not re.fullmatch(r"\d{3,}", word) and not re.fullmatch(r"[A-Z]*\d[A-Z0-9]{5,}", word)
         ]
         return " ".join(kept)
 
-    def _pattern(
-        self, words: str, left: str, code_parent: str | None
+    def _of_merchant(
+        self, pattern: tuple[str, Decimal], entry: Row | None, trade: Row | None
     ) -> tuple[str, Decimal] | None:
+        """Return category and confidence; nothing where entry or trade outweighs the merchant."""
+        merchant, confidence = pattern
+        category = self.categories[merchant]
+        if category == "deposit_transfers" and entry and self.products[entry["category_id"]]:
+            return entry["category_id"], Decimal(entry["confidence"])
+        other = entry or trade
+        is_outweighed = (
+            confidence < Decimal("0.70")
+            and other is not None
+            and Decimal(other["confidence"]) > confidence
+            and other["category_id"] != category
+        )
+        return None if is_outweighed else (category, confidence)
+
+    def _is_sensitive(self, words: str, *, is_credit: bool) -> bool:
+        told = f" {INNOCENT.sub(' ', words)} "
+        return any(
+            f" {word} " in told and (not is_credit or kind in ("gambling", "adult"))
+            for word, kind in self.words.items()
+        )
+
+    def _pattern(
+        self, words: str, left: Left, code_category: str | None
+    ) -> tuple[str, Decimal] | None:
+        code_parent = self.parents[code_category] if code_category else None
+        is_local = code_category is not None and self.presence[code_category] == "local"
         found = []
         near = self.by_start.get(f"{words}  "[:3], [])
         far = [pattern for word in set(words.split()) for pattern in self.by_word.get(word, [])]
         for pattern in [*near, *far]:
             place, sure = self._place(pattern, words, left), Decimal(pattern["confidence"])
             is_common = pattern["is_common_word"] == "true"
-            parent = self.parents[self.categories[pattern["merchant_id"]]]
-            is_plain = place == "start" and not is_common
-            if not place or not (is_plain or code_parent in (None, parent)):
+            category = self.categories[pattern["merchant_id"]]
+            has_no_shop = is_local and self.presence[category] == "remote"
+            is_plain = place == "start" and not is_common and not has_no_shop
+            is_possible = code_parent is None and (place != "cut" or left.may_be_cut)
+            if not place or not (is_plain or is_possible or code_parent == self.parents[category]):
                 continue
             if place != "start":
                 sure -= Decimal("0.15") if place == "cut" else Decimal("0.20")
             elif is_common and code_parent is None:
                 sure -= Decimal("0.25")
             rank = ("start", "cut", "inside").index(place)
-            found.append((rank, -len(pattern["words"]), -sure, pattern["rule_id"], pattern))
+            length = len(pattern["words"])
+            seen = min(length, len(left.text)) if place == "cut" else length
+            found.append((place == "inside", -seen, rank, -sure, pattern["rule_id"], pattern))
         if not found:
             return None
-        best = min(found, key=lambda f: f[:4])
-        return best[4]["merchant_id"], -best[2]
+        best = min(found, key=lambda f: f[:5])
+        return best[5]["merchant_id"], -best[3]
 
     @staticmethod
-    def _place(pattern: Row, words: str, left: str) -> str | None:
+    def _place(pattern: Row, words: str, left: Left) -> str | None:
         """Return where a pattern stands in a text: at its start, cut short, inside, or nowhere.
 
         What is cut short is `left`: the whole text, or the company's name of an ACH entry.
@@ -175,7 +235,7 @@ class Reader:
             return "start" if text in words.split() else None
         if f"{words} ".startswith(f"{text} ") or (kind == "prefix" and words.startswith(text)):
             return "start"
-        if len(left) >= 8 and text.startswith(left):
+        if len(left.text) >= 8 and text.startswith(left.text):
             return "cut"
         if kind != "word" and len(text) > 18 and words.startswith(text[:18]):
             return "cut"

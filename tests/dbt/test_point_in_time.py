@@ -28,6 +28,8 @@ RELATIONS = (
     "staging.stg_alkami__account_snapshots",
     "staging.stg_alkami__transactions",
     "staging.stg_alkami__digital_events",
+    "core.dim_merchant_descriptors",
+    "core.dim_spend_classes",
     "core.fct_member_spend_days",
     "core.fct_digital_daily",
     "core.dim_members",

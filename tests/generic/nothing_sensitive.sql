@@ -10,7 +10,7 @@ texts as (
     {%- for column in columns %}
     select
         '{{ column }}' as column_name,
-        {{ each_part(replace_pattern("upper(" ~ column ~ ")", "[^A-Z0-9]+", " "), " ") }} as word
+        {{ plain_words(column) }} as words
     from {{ model }}
     {%- if not loop.last %}
     union all
@@ -20,10 +20,11 @@ texts as (
 
 select
     texts.column_name,
-    texts.word,
+    forbidden.word,
     forbidden.kind
 from texts
-inner join {{ ref('forbidden_words') }} as forbidden on texts.word = forbidden.word
+inner join {{ ref('forbidden_words') }} as forbidden
+    on ' ' || texts.words || ' ' like '% ' || forbidden.word || ' %'
 
 {% endtest %}
 
