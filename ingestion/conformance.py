@@ -155,5 +155,6 @@ def _inherit(field: FeedField, model: FeedField) -> FeedField:
             "minimum": max(least, default=None),
             "maximum": min(most, default=None),
             "scrub": field.scrub + extra,
+            "is_business_date": field.is_business_date or model.is_business_date,
         }
     )

@@ -86,6 +86,7 @@ class FeedField(Formats):
         sign: `absolute` drops an amount's sign, `negated` turns it.
         by_sign: Derives a text from the sign of the amount found in `source`.
         future: Whether a time later than a day after receipt is accepted.
+        is_business_date: Whether it must be the business day that the file's name tells.
     """
 
     name: Name
@@ -106,6 +107,7 @@ class FeedField(Formats):
     sign: Literal["absolute", "negated"] | None = None
     by_sign: SignValues | None = None
     future: Literal["refuse", "accept"] = "refuse"
+    is_business_date: bool = False
 
     @field_validator("pattern")
     @classmethod
@@ -121,6 +123,7 @@ class FeedField(Formats):
             *self._misplaced(texts, "text"),
             *self._misplaced(("scale", "sign"), "decimal"),
             *self._misplaced(("minimum", "maximum"), "integer", "decimal", "rate"),
+            *self._misplaced(("is_business_date",), "date"),
         ]
         if self.name in LOAD_COLUMNS:
             faults.append(f"{self.name} is a column that the loader fills")
@@ -135,7 +138,7 @@ class FeedField(Formats):
     def _misplaced(self, settings: tuple[str, ...], *types: str) -> list[str]:
         if self.type in types:
             return []
-        wrong = [name for name in settings if getattr(self, name) not in (None, ())]
+        wrong = [name for name in settings if getattr(self, name) not in (None, (), False)]
         return [f"{name} goes with type {' or '.join(types)}" for name in wrong]
 
     @property
@@ -159,6 +162,8 @@ class Feed(Document):
         late_after_hours: When a daily file counts as late, after the end of its business day.
         maximum_shrink_ratio: A file with fewer rows than this allows, against the median of the
             last seven, stops the feed; 1.0 never does.
+        corrections: What becomes of a row with the key of a row of another file and other content:
+            `refuse` rejects it, `accept` loads it, and models read the one of the later file.
         maximum_rejected_ratio: A file with a larger share of rejected rows is quarantined.
         empty_file: What becomes of a file without rows.
         destination: The database that holds the rows.
@@ -174,6 +179,7 @@ class Feed(Document):
     late_after_hours: int = Field(ge=0)
     maximum_shrink_ratio: float = Field(ge=0, le=1)
     maximum_rejected_ratio: float = Field(ge=0, le=1)
+    corrections: Literal["refuse", "accept"] = "refuse"
     empty_file: Literal["quarantine", "accept"]
     destination: Literal["warehouse", "vault"] = "warehouse"
     fields: tuple[FeedField, ...] = Field(min_length=1)

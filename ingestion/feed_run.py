@@ -241,13 +241,14 @@ def stopped_text(feed: str, file_name: str, problem: str) -> str:
 def _index(known: Iterable[Receipt]) -> tuple[dict[str, Receipt], dict[str, set[str]]]:
     """Return who brought which rows first, by content, and which contents a name stood for.
 
-    Content that was quarantined had no effect: sending it again under its name, corrected, is what
-    should happen.
+    Content that was quarantined had no effect: sending it again under its name, corrected, or under
+    the right name is what should happen. What a person discarded does not come in by another name.
     """
     by_content: dict[str, Receipt] = {}
     by_name: dict[str, set[str]] = {}
     for receipt in known:
-        if receipt.state in {LOADED, QUARANTINED, STOPPED} and receipt.outcome.counts.read:
+        is_held = receipt.state in {LOADED, STOPPED} or receipt.outcome.reason == reasons.DISCARDED
+        if is_held and receipt.outcome.counts.read:
             by_content.setdefault(receipt.file_sha256, receipt)
         if receipt.state in {LOADED, DUPLICATE_FILE, STOPPED}:
             by_name.setdefault(receipt.file_name, set()).add(receipt.file_sha256)

@@ -27,6 +27,7 @@ TOO_LONG = "too_long"
 BELOW_MINIMUM = "below_minimum"
 ABOVE_MAXIMUM = "above_maximum"
 IN_THE_FUTURE = "in_the_future"
+OTHER_DAY = "other_day"
 
 # Rows: against other rows.
 CONFLICTING_DUPLICATE = "conflicting_duplicate"

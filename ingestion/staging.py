@@ -66,7 +66,7 @@ def stage_query(feed: Feed, layout: Layout) -> Stage:
     """Return the query that fills the stage of `feed` from files with `layout`.
 
     It reads the temporary tables `lines(_f, _line)` and `files(_f, _layout, _start, _first_row,
-    _last_row, _latest)`, where `_start` is the row id of the file's first line.
+    _last_row, _latest, _business_date)`, where `_start` is the row id of the file's first line.
     """
     values = {field.name: _value(feed, layout, field, i) for i, field in enumerate(feed.delivered)}
     is_json = feed.file.format == "ndjson"
@@ -88,6 +88,7 @@ with cut as (
         "_f",
         "lines".rowid - "_start" + 1 as "_n",
         "_latest",
+        "_business_date",
         "_line",
         {_cells(feed, layout)} as "_c",
         {splitting.json_keys(feed) if is_json else "null"} as "_keys",
@@ -98,7 +99,7 @@ with cut as (
 ),
 
 texts as (
-    select "_f", "_n", "_latest", "_line", "_c", "_keys", "_is_plain", {texts}
+    select "_f", "_n", "_latest", "_business_date", "_line", "_c", "_keys", "_is_plain", {texts}
     from cut
 ),
 

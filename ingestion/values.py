@@ -125,6 +125,8 @@ def checks_of(field: FeedField, text: str, value: Value, *, is_json: bool) -> li
     if field.type in {"date", "timestamp"} and field.future == "refuse":
         latest = f'"_latest"::{field.type}'
         checks.append(Check(reasons.IN_THE_FUTURE, name, f"{typed} > {latest}"))
+    if field.is_business_date:
+        checks.append(Check(reasons.OTHER_DAY, name, f'{typed} <> "_business_date"'))
     return checks
 
 

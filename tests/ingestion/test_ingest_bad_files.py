@@ -177,19 +177,17 @@ def test_no_bytes_at_all(site: Site) -> None:
 
 @pytest.mark.parametrize("feed", NAMES)
 def test_too_many_bad_rows(site: Site, feed: str) -> None:
-    rows = make_rows(feed, 100)
-    key = (
-        "timestamp"
-        if feed in JSON_FEEDS
-        else next(k for k in rows[0] if k.endswith(("_at", "_date")))
-    )
     limit = round(contract_of(feed)["maximum_rejected_ratio"] * 100)
-    for row in rows[:limit]:
-        row[key] = "2026-02-30"
-    site.put(feed, pack(feed, lines_of(feed, rows)))
-    for row in rows[limit : limit + 1]:
-        row[key] = "2026-02-30"
-    site.put(feed, pack(feed, lines_of(feed, rows)), before(1))
+    for days, bad in ((0, limit), (1, limit + 1)):
+        rows = make_rows(feed, 100, before(days))
+        key = (
+            "timestamp"
+            if feed in JSON_FEEDS
+            else next(k for k in rows[0] if k.endswith(("_at", "_date")))
+        )
+        for row in rows[:bad]:
+            row[key] = "2026-02-30"
+        site.put(feed, pack(feed, lines_of(feed, rows)), before(days))
     report = site.run()
     assert site.state_of(name_of(feed)) == ("loaded", None)
     assert site.state_of(name_of(feed, before(1))) == ("quarantined", "rejected_ratio")

@@ -36,6 +36,10 @@ def changed(feed: str, row: Row) -> Row:
     return row
 
 
+# A day's snapshot may be sent again, corrected.
+CORRECTED = "account_snapshot"
+
+
 def tolerant_contracts(site: Site):
     contracts = {feed: contract_of(feed) | {"maximum_rejected_ratio": 0.5} for feed in NAMES}
     return site.contracts(**contracts)
@@ -70,16 +74,17 @@ def test_in_one_file(site: Site) -> None:
 
 def test_against_what_is_loaded(site: Site) -> None:
     plain = Site(site.root / "plain")
-    rows = {feed: make_rows(feed, 20) for feed in NAMES}
-    fresh = {feed: make_rows(feed, 20, start=500) for feed in NAMES}
+    feeds = [feed for feed in NAMES if feed != CORRECTED]
+    rows = {feed: make_rows(feed, 20) for feed in feeds}
+    fresh = {feed: make_rows(feed, 20, start=500) for feed in feeds}
     for one in (site, plain):
-        run(one, {(feed, 1): rows[feed] for feed in NAMES})
+        run(one, {(feed, 1): rows[feed] for feed in feeds})
     again = {
-        (feed, 0): [*fresh[feed], rows[feed][0], changed(feed, rows[feed][1])] for feed in NAMES
+        (feed, 0): [*fresh[feed], rows[feed][0], changed(feed, rows[feed][1])] for feed in feeds
     }
     report = run(site, again)
-    run(plain, {(feed, 0): fresh[feed] for feed in NAMES})
-    for feed in NAMES:
+    run(plain, {(feed, 0): fresh[feed] for feed in feeds})
+    for feed in feeds:
         counts = report.feeds[feed].run
         assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == (22, 20, 1, 1)
         table = f"select * exclude (load_id, file_sha256) from raw.{feed} order by all"
@@ -131,8 +136,8 @@ def test_a_quarantined_file_casts_no_shadow(site: Site) -> None:
     assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == (24, 14, 10, 0)
 
 
-@pytest.mark.parametrize("feed", ["transactions", "account_snapshot"])
-def test_a_stopped_file_casts_no_shadow(site: Site, feed: str) -> None:
+def test_a_stopped_file_casts_no_shadow(site: Site) -> None:
+    feed = "transactions"
     rows = make_rows(feed, 50, before(2))
     run(site, {(feed, 2): rows})
     small = make_rows(feed, 2, DAY, start=200)
@@ -141,3 +146,36 @@ def test_a_stopped_file_casts_no_shadow(site: Site, feed: str) -> None:
     report = site.run(contracts=tolerant_contracts(site))
     assert report.feeds[feed].files == {"stopped": 1, "waiting": 1}
     assert site.count(feed) == 50
+
+
+def test_a_corrected_file_that_a_person_releases_corrects_its_day(site: Site) -> None:
+    rows = make_rows(CORRECTED, 20)
+    first, again = changed(CORRECTED, rows[3]), changed(CORRECTED, rows[4])
+    run(site, {(CORRECTED, 0): rows})
+    for sent, expected in (
+        ([*rows[:3], first, *rows[4:]], (20, 1, 0, 19)),
+        # The same key twice in one file is no correction.
+        ([*rows[:3], first, again, *rows[4:]], (21, 1, 1, 19)),
+        # What was right after all is a correction too.
+        (rows[::-1], (20, 1, 0, 19)),
+    ):
+        site.put(CORRECTED, pack(CORRECTED, lines_of(CORRECTED, sent)))
+        report = site.run(contracts=tolerant_contracts(site))
+        assert report.feeds[CORRECTED].is_stopped
+        report = site.run(
+            contracts=tolerant_contracts(site), release=frozenset({name_of(CORRECTED)})
+        )
+        counts = report.feeds[CORRECTED].run
+        assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == expected
+
+
+def test_a_file_of_another_day_is_refused_and_loads_under_its_own_name(site: Site) -> None:
+    yesterday = pack(CORRECTED, lines_of(CORRECTED, make_rows(CORRECTED, 20, before(1))))
+    site.put(CORRECTED, yesterday, DAY)
+    site.run()
+    assert site.state_of(name_of(CORRECTED)) == ("quarantined", "rejected_ratio")
+    assert {reason for _, reason, *_ in site.rejections(CORRECTED)} == {"other_day"}
+    site.put(CORRECTED, yesterday, before(1))
+    site.run()
+    assert site.state_of(name_of(CORRECTED, before(1))) == ("loaded", None)
+    assert site.count(CORRECTED) == 20

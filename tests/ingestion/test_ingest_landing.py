@@ -172,7 +172,9 @@ def test_the_same_content_twice_in_one_run(site: Site) -> None:
     report = site.run()
     for feed in NAMES:
         counts = report.feeds[feed].run
-        assert (counts.read, counts.loaded, counts.duplicate) == (40, 20, 20)
+        # A snapshot says of which day it is: under another one it is no copy, but wrong.
+        duplicate = 0 if feed == "account_snapshot" else 20
+        assert (counts.read, counts.loaded, counts.duplicate) == (40, 20, duplicate)
 
 
 def test_a_changed_file_is_noticed_even_if_its_time_is_put_back(site: Site) -> None:

@@ -25,6 +25,7 @@ BAD_SNAPSHOTS = [
     ("snapshot_date", " 2026-03-09", "wrong_type", "date"),
     ("snapshot_date", "2026-03-12", "in_the_future", "date"),
     ("opened_date", "9999-12-31", "in_the_future", "date"),
+    ("snapshot_date", "2026-03-08", "other_day", "date"),
     ("member_type", "person", "not_allowed", "text(6)"),
     ("member_type", "Individual", "not_allowed", "text(10)"),
     ("member_type", "individual ", "not_allowed", "text(10)"),

@@ -29,17 +29,18 @@ repeated as (
 -- A corrected row of the same day replaces the earlier one.
 ranked as (
     select
-        *,
+        told.*,
         row_number() over (
-            partition by business_date, member_id, account_id
-            order by loaded_at desc, load_id desc, line_number desc
+            partition by told.business_date, told.member_id, told.account_id
+            order by loads.received_at desc, told.load_id desc, told.line_number desc
         ) as arrival_rank
-    from {{ source('raw', 'account_snapshot') }}
+    from {{ source('raw', 'account_snapshot') }} as told
+    inner join {{ ref('stg_alkami__loads') }} as loads on told.load_id = loads.load_id
     where
-        {{ row_checksum(['business_date', 'member_id', 'account_id']) }} in (
+        {{ row_checksum(['told.business_date', 'told.member_id', 'told.account_id']) }} in (
             select repeated.row_key from repeated
         )
-        and business_date in (select kept.business_date from kept)
+        and told.business_date in (select kept.business_date from kept)
 ),
 
 latest as (
