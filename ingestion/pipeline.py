@@ -232,6 +232,8 @@ class _Run:
             self.report.errors.append(f"{feed.feed}: {error}")
         _describe_days(run.report, feed, run.known, self.clock.now())
         self.report.warnings += run.notes.texts(feed.feed)
+        if recent := _of_the_last_week(run.report):
+            self.report.warnings.append(f"{feed.feed}: has no file for {', '.join(recent)}.")
         self.report.errors += run.errors
         if run.report.is_late:
             latest = run.report.latest_business_date
@@ -294,6 +296,18 @@ def _describe_days(
     missing = [day.isoformat() for day in every if day not in set(days)]
     report.missing_business_dates = missing[-LISTED_DAYS:]
     report.is_late = now > _due(days[-1] + timedelta(days=1), feed.late_after_hours)
+
+
+def _of_the_last_week(report: FeedReport) -> list[str]:
+    """Return the missing business days of the week that ends with the latest one."""
+    if not report.missing_business_dates:
+        return []
+    latest = date.fromisoformat(report.latest_business_date)
+    return [
+        day
+        for day in report.missing_business_dates
+        if date.fromisoformat(day) > latest - timedelta(days=7)
+    ]
 
 
 def _due(day: date, late_after_hours: int) -> datetime:

@@ -122,6 +122,13 @@ def checks_of(field: FeedField, text: str, value: Value, *, is_json: bool) -> li
     if field.maximum is not None:
         above = f"{typed} > {field.maximum:f}"
         checks.append(Check(reasons.ABOVE_MAXIMUM, name, above))
+    return checks + _time_checks(field)
+
+
+def _time_checks(field: FeedField) -> list[Check]:
+    name = field.name
+    typed = identifier(name)
+    checks = []
     if field.type in {"date", "timestamp"} and field.future == "refuse":
         latest = f'"_latest"::{field.type}'
         checks.append(Check(reasons.IN_THE_FUTURE, name, f"{typed} > {latest}"))

@@ -787,12 +787,23 @@ from versions
 where coalesce(posted_date, cast(authorized_at as date)) <= getvariable('as_of_date');
 
 create table reversals as
+with told as (
+    select transaction_id, reversal_of_transaction_id, amount
+    from current_transactions
+    where reversal_of_transaction_id is not null and status = 'posted'
+),
+
+undone as (
+    select reversal_of_transaction_id as transaction_id, sum(amount) as undone_amount
+    from told
+    group by all
+)
 select
-    reversal_of_transaction_id as transaction_id,
-    sum(amount) as reversed_amount
-from current_transactions
-where reversal_of_transaction_id is not null and status = 'posted'
-group by reversal_of_transaction_id;
+    told.reversal_of_transaction_id as transaction_id,
+    sum(greatest(told.amount - coalesce(undone.undone_amount, 0), 0)) as reversed_amount
+from told
+left join undone using (transaction_id)
+group by all;
 
 -- Reversals are taken back from what they reverse, and count for nothing themselves.
 create table transactions as

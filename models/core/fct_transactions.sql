@@ -11,19 +11,21 @@ descriptors as (
     select * from {{ ref('dim_merchant_descriptors') }}
 ),
 
--- Several reversals of one transaction never take back more than it moved. Read on their own: few rows,
--- where the transactions read for two purposes would be held whole.
-reversals as (
+-- Read on their own: few rows, where the transactions read for two purposes would be held whole.
+posted_reversals as (
     select
-        reversal_of_transaction_id as transaction_id,
-        sum(amount) as reversed_amount
+        transaction_id,
+        reversal_of_transaction_id,
+        amount
     from {{ ref('stg_alkami__transactions') }}
     where
         reversal_of_transaction_id is not null
         and is_posted
         and {{ is_by_as_of_date('transaction_date') }}
-    group by reversal_of_transaction_id
 ),
+
+-- Several reversals of one transaction never take back more than it moved.
+{{ net_reversals('posted_reversals') }},
 
 netted as (
     select

@@ -43,8 +43,9 @@ unknown_codes as (
 ),
 
 -- The few transactions that undo others, and what they undo.
-reversals as (
+told_reversals as (
     select
+        transaction_id,
         transaction_date,
         reversal_of_transaction_id,
         amount,
@@ -57,19 +58,18 @@ originals as (
     select
         transaction_id,
         transaction_date,
+        reversal_of_transaction_id,
         amount
     from transactions
-    where transaction_id in (select reversals.reversal_of_transaction_id from reversals)
+    where transaction_id in (select told_reversals.reversal_of_transaction_id from told_reversals)
 ),
 
-reversed as (
-    select
-        reversal_of_transaction_id as transaction_id,
-        sum(amount) as claimed_amount
-    from reversals
+posted_reversals as (
+    select * from told_reversals
     where is_posted
-    group by reversal_of_transaction_id
 ),
+
+{{ net_reversals('posted_reversals') }},
 
 findings as (
     select
@@ -100,15 +100,22 @@ findings as (
         'kept, taken back once and never below zero' as treatment,
         originals.transaction_date
     from originals
-    inner join reversed on originals.transaction_id = reversed.transaction_id
-    where reversed.claimed_amount > originals.amount
+    inner join reversals on originals.transaction_id = reversals.transaction_id
+    where reversals.reversed_amount > originals.amount
+    union all
+    select
+        'reversed_reversal' as finding,
+        'kept, takes back so much less' as treatment,
+        transaction_date
+    from originals
+    where reversal_of_transaction_id is not null
     union all
     select
         'reversal_without_original' as finding,
         'kept, takes nothing back' as treatment,
-        reversals.transaction_date
-    from reversals
-    left join originals on reversals.reversal_of_transaction_id = originals.transaction_id
+        told_reversals.transaction_date
+    from told_reversals
+    left join originals on told_reversals.reversal_of_transaction_id = originals.transaction_id
     where originals.transaction_id is null
 ),
 

@@ -45,6 +45,22 @@ feed_days as (
     group by feed, business_date
 ),
 
+-- A day without a file, between days with files: told where the same day of the week before had one,
+-- since some institutions send nothing at weekends.
+silent_days as (
+    select
+        earlier.feed,
+        {{ days_after('earlier.business_date', 7) }} as business_date
+    from feed_days as earlier
+    inner join feed_days as latest on earlier.feed = latest.feed and latest.recency = 1
+    left join feed_days as same
+        on earlier.feed = same.feed and {{ days_after('earlier.business_date', 7) }} = same.business_date
+    where
+        same.feed is null
+        and {{ days_after('earlier.business_date', 7) }} < latest.business_date
+        and {{ days_after('earlier.business_date', 7) }} > {{ days_before(as_of_date(), 7) }}
+),
+
 kli_sizes as (
     select
         kli_id,
@@ -63,6 +79,13 @@ measured as (
         loaded_count as observed_value
     from feed_days
     where is_recent
+    union all
+    select
+        'feed_volume' as signal_kind,
+        feed as subject_id,
+        cast(business_date as date) as observed_date,
+        0 as observed_value
+    from silent_days
     union all
     select
         'feed_delay' as signal_kind,

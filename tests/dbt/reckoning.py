@@ -107,10 +107,18 @@ class Institution:
             held = last.get(row["transaction_id"])
             if held is None or row["version"] > held["version"]:
                 last[row["transaction_id"]] = row
+        reversals = [
+            row
+            for row in last.values()
+            if row["reversal_of_transaction_id"] and row["status"] == "posted"
+        ]
+        undone: dict[str, Decimal] = defaultdict(Decimal)
+        for row in reversals:
+            undone[row["reversal_of_transaction_id"]] += row["amount"]
         reversed_by: dict[str, Decimal] = defaultdict(Decimal)
-        for row in last.values():
-            if row["reversal_of_transaction_id"] and row["status"] == "posted":
-                reversed_by[row["reversal_of_transaction_id"]] += row["amount"]
+        for row in reversals:
+            taken = max(row["amount"] - undone[row["transaction_id"]], Decimal(0))
+            reversed_by[row["reversal_of_transaction_id"]] += taken
         for row in last.values():
             amount = row["amount"] - min(row["amount"], reversed_by[row["transaction_id"]])
             is_counted = row["status"] == "posted" and not row["reversal_of_transaction_id"]

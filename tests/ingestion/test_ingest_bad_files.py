@@ -325,6 +325,8 @@ def test_late_files_are_loaded_in_the_order_of_their_days(site: Site) -> None:
         before(2).isoformat(),
         before(1).isoformat(),
     ]
+    named = f"{before(2).isoformat()}, {before(1).isoformat()}"
+    assert f"digital_events: has no file for {named}." in report.warnings
     assert report.feeds["digital_events"].latest_business_date == DAY.isoformat()
     assert not report.feeds["digital_events"].is_late
     site.now = site.now.replace(day=14)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from feed_site import (
     DATABASE,
     DAY,
