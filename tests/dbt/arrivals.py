@@ -83,7 +83,8 @@ class Drawn:
             self.corrections[draw.randrange(early, early + later)].append(
                 statement.format(load_id=load_id, rows=draw.randint(3, 9), days=draw.randint(1, 60))
                 + f"; insert into raw.loads by name select '{load_id}' as load_id, "
-                f"'{name}' as feed, max(business_date) as business_date, 'loaded' as state "
+                f"'{name}' as feed, max(business_date) as business_date, 'loaded' as state, "
+                "max(loaded_at) as received_at "
                 f"from raw.{name} where load_id = '{load_id}'"
             )
 

@@ -323,7 +323,8 @@ def test_a_corrected_snapshot_counts_on_a_day_that_is_held(
             limit 5;
             insert into raw.loads by name
             select 'corrected' as load_id, 'account_snapshot' as feed, 'loaded' as state,
-                min(business_date) as business_date
+                min(business_date) as business_date,
+                (select max(received_at) + interval 1 day from raw.loads) as received_at
             from {table}
         """)
     home.invoke("run", *models)
