@@ -61,14 +61,39 @@ class Library:
                 f"Run `{COMPILE}`, or build the vault too.",
             )
         text = relation.code
+        named: set[str] = set()
         try:
             tree = parse_one(text, dialect=DIALECT)
             text = render(tree)
+            named = self._named(relation, tree)
             query = self._resolve(relation, tree)
             return remember_rows(query) if relation.kind is Kind.SNAPSHOT else query
         except (SqlglotError, UnresolvedError) as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
-        return self._opaque(relation, text, reason)
+        return self._opaque(relation, text, reason, named)
+
+    def _named(self, relation: Relation, tree: exp.Expr) -> set[str]:
+        """Return the relations that a query names, whether or not it can be followed.
+
+        Raises:
+            ContractError: It reads something that the project does not have, of which nothing is
+                known: a file, a table function, or a table that dbt did not make.
+        """
+        own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+        found: set[str] = set()
+        for table in tree.find_all(exp.Table):
+            unique_id = self._id_of(table) if table.db else None
+            if unique_id is not None:
+                found.add(unique_id)
+            elif table.db or not _is_own(table, own):
+                name = table.name or table.this.sql(DIALECT)
+                raise ContractError(
+                    relation.name,
+                    f"reads {name}, which the project does not have: what it tells of members is "
+                    "not known.",
+                    f"Read models, seeds and sources by ref() and source() in {relation.path}.",
+                )
+        return found - {relation.unique_id}
 
     def _resolve(self, relation: Relation, tree: exp.Expr) -> Query:
         own = relation.unique_id
@@ -80,11 +105,7 @@ class Library:
         used: dict[str, str] = {}
         for table in list(tree.find_all(exp.Table)):
             if table.db:
-                unique_id = self._id_of(table)
-                if unique_id is None:
-                    raise UnresolvedError(
-                        f"the table {table.name}, which the project does not have"
-                    )
+                unique_id = self._id_of(table) or table.name
                 used[unique_id.lower()] = unique_id
                 _flatten(table, unique_id)
         schema: dict[str, object] = {
@@ -93,7 +114,7 @@ class Library:
         }
         return read_query(qualify(tree, dialect=DIALECT, schema=schema), self._flat, {})
 
-    def _opaque(self, relation: Relation, text: str, reason: str) -> Opaque:
+    def _opaque(self, relation: Relation, text: str, reason: str, named: set[str]) -> Opaque:
         if not relation.columns:
             raise ContractError(
                 relation.name,
@@ -101,12 +122,26 @@ class Library:
                 f"Declare them in the YAML beside {relation.path}.",
             )
         self.unresolved[relation.unique_id] = reason
-        upstream = [item for item in relation.upstream if item in self.project.relations]
+        told = {item for item in relation.upstream if item in self.project.relations}
+        upstream = told | named
         return Opaque(text, tuple(relation.columns), tuple(sorted(upstream)), reason)
 
     def _id_of(self, table: exp.Table) -> str | None:
         name = (table.catalog.lower(), table.db.lower(), table.name.lower())
-        return self.project.names.get(name)
+        if table.catalog:
+            return self.project.names.get(name)
+        # Without a catalogue the engine takes the warehouse's; names are unique among them all.
+        found = {
+            unique_id for known, unique_id in self.project.names.items() if known[1:] == name[1:]
+        }
+        return found.pop() if len(found) == 1 else None
+
+
+def _is_own(table: exp.Table, names: set[str]) -> bool:
+    """Return whether a table is a common table expression, or a series of numbers."""
+    if isinstance(table.this, exp.Identifier):
+        return table.name.lower() in names
+    return isinstance(table.this, exp.GenerateSeries)
 
 
 def _flatten(table: exp.Table, unique_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -51,6 +51,8 @@ _JOINS = {
     ("ASOF", "LEFT", ""): Join.ASOF_LEFT,
     ("ASOF", "LEFT", "OUTER"): Join.ASOF_LEFT,
 }
+# They name columns by pattern, place or all together: which ones, a reader cannot tell.
+_UNNAMED = (exp.Columns, exp.PositionalColumn, exp.TableColumn)
 Environment = Mapping[str, Query]
 
 
@@ -114,11 +116,11 @@ class _Reader:
         outputs = self._outputs(tree, environment, names)
         distinct = tree.args.get("distinct")
         is_on = distinct is not None and distinct.args.get("on") is not None
-        tail = self._tail(tree, environment)
+        tail = self._tail(tree, environment, outputs)
         if is_on and distinct is not None:
             order = tree.args.get("order")
             chosen = [distinct, order] if order is not None and not tail else [distinct]
-            tail = (*tail, *(self._express(part, environment) for part in chosen))
+            tail = (*tail, *(self._express(part, environment, outputs) for part in chosen))
         return Select(
             sources=self._sources(tree, environment),
             outputs=outputs,
@@ -140,7 +142,7 @@ class _Reader:
         for name, item in zip(names or own, tree.expressions, strict=True):
             if not name or name in outputs:
                 raise UnresolvedError(f"two columns called {name!r}")
-            if item.is_star or any(own_nodes(item, exp.Columns)):
+            if item.is_star:
                 raise UnresolvedError("a star over unknown columns")
             outputs[name] = self._express(item.unalias(), environment)
         return outputs
@@ -163,7 +165,7 @@ class _Reader:
             query = self.query(branch, environment, names)
             names = names or outputs_of(query)
             branches.append(query)
-        return SetOperation(word, tuple(branches), self._tail(tree, environment))
+        return SetOperation(word, tuple(branches), self._tail(tree, environment, names or ()))
 
     @staticmethod
     def _continues(left: exp.Expr, tree: exp.SetOperation, word: str) -> bool:
@@ -267,15 +269,20 @@ class _Reader:
             )
         return tuple(self._express(item, environment) for item in clause.expressions)
 
-    def _tail(self, tree: exp.Expr, environment: Environment) -> tuple[Expression, ...]:
+    def _tail(
+        self, tree: exp.Expr, environment: Environment, outputs: Collection[str]
+    ) -> tuple[Expression, ...]:
         limits = [tree.args[part] for part in ("limit", "offset") if tree.args.get(part)]
         if not limits:
             return ()
         order = tree.args.get("order")
         parts = [*([order] if order is not None else []), *limits]
-        return tuple(self._express(part, environment) for part in parts)
+        return tuple(self._express(part, environment, outputs) for part in parts)
 
-    def _express(self, tree: exp.Expr, environment: Environment) -> Expression:
+    def _express(
+        self, tree: exp.Expr, environment: Environment, outputs: Collection[str] = ()
+    ) -> Expression:
+        """Return `tree` with the columns that it reads; an order may name `outputs` too."""
         refs: set[Ref] = set()
         nested: list[Nested] = []
         for node in tree.walk(bfs=False, prune=lambda item: isinstance(item, exp.Query)):
@@ -283,8 +290,15 @@ class _Reader:
                 query = self.query(node, environment)
                 nested.append(Nested(query, isinstance(node.parent, exp.Exists)))
                 refs |= query.free_refs
-            elif isinstance(node, exp.Column) and node.table:
-                refs.add(Ref(node.table, node.name))
+            elif isinstance(node, _UNNAMED):
+                raise UnresolvedError("columns that are not named one by one")
+            elif isinstance(node, exp.Column):
+                if node.table:
+                    refs.add(Ref(node.table, node.name))
+                elif node.name not in outputs and not _is_parameter(node):
+                    raise UnresolvedError(
+                        f"{node.name}, a row as a whole or no column of its sources"
+                    )
         return Expression(tree, frozenset(refs), tuple(nested))
 
     @staticmethod
@@ -292,3 +306,13 @@ class _Reader:
         for part, value in tree.args.items():
             if value and part not in known:
                 raise UnresolvedError(f"the clause {part.strip('_')}")
+
+
+def _is_parameter(column: exp.Column) -> bool:
+    """Return whether a name without a source is a parameter of the lambda around it."""
+    around = column.find_ancestor(exp.Lambda)
+    while around is not None:
+        if column.name in {parameter.name for parameter in around.expressions}:
+            return True
+        around = around.find_ancestor(exp.Lambda)
+    return False

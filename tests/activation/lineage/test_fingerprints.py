@@ -251,8 +251,6 @@ UNFOLLOWED = {
     f"from r) select member_id, 'x' as reason from r, {table('members')}",
     "a pivot": f"select zip as member_id, 'x' as reason from (pivot {MEMBERS_TABLE} on age using "
     "count(*))",
-    "an unknown table": "select m.member_id, 'x' as reason from house.core.elsewhere, "
-    f"{MEMBERS_TABLE} as m",
     "an unknown column": f"select nothing as member_id, 'x' as reason from {table('members')}",
     "a lateral join": f"select m.member_id, t.z as reason from {table('members')} as m, "
     "lateral (select m.zip as z) as t",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tellerline.errors import ContractError
 from tests.activation.lineage.manifests import Project, table
 
 
@@ -93,3 +94,52 @@ def test_what_cannot_be_followed_carries_every_tag_upstream(project: Project) ->
         "seg_one.member_id ← pivoted.member_id ← members.born (unresolved) ← "
         "raw.people.born [prohibited_basis]"
     )
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "cast(m as varchar) like '%1'",
+        "m['born'] = 1",
+        "struct_extract(m, 'born') = 1",
+        "(m).born = 1",
+        "hash(m) = 1",
+        "columns('b.*') = 1",
+        "coalesce(*columns('b.*'), 0) = 1",
+        "columns(lambda c: c = 'born') = 1",
+        "#2 = 1",
+        "m is distinct from (select o from {m} as o limit 1)",
+        "member_id in (select o.member_id from core.members as o where o.born = 1)",
+        "member_id in (select o.member_id from {m} as o order by o limit 1)",
+        "member_id in (select arg_max(o.member_id, o) from {m} as o)",
+    ],
+)
+def test_a_column_that_is_not_named_counts_as_read(project: Project, where: str) -> None:
+    name = table("members")
+    sql = f"select m.member_id, 'x' as reason from {name} as m where {where.format(m=name)}"
+    project.model("one", sql, ("member_id", "reason"), upstream=["model.house.members"])
+    assert "prohibited_basis" in tags(project, f"select member_id, reason from {table('one')}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "core.elsewhere",
+        "elsewhere",
+        "read_parquet('members.parquet')",
+        "'members.parquet'",
+        "query_table(['core.members'])",
+        "query('select * from core.members')",
+    ],
+)
+def test_what_the_project_does_not_have_is_refused(project: Project, source: str) -> None:
+    with pytest.raises(ContractError, match="which the project does not have"):
+        tags(project, f"select s.member_id, 'x' as reason from {source} as s")
+
+
+def test_parameters_and_outputs_are_no_rows(project: Project) -> None:
+    sql = (
+        "select m.member_id, list_transform(['a'], word -> word || 'x')[1] as reason "
+        f"from {table('members')} as m order by reason limit 5"
+    )
+    assert set(tags(project, sql)) == {"npi"}
