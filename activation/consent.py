@@ -1,7 +1,8 @@
 """Consent as it stands now, from the live journal that ingestion keeps, whatever dbt has built.
 
 A member may be addressed on a channel for a purpose only when the latest change in effect is a
-grant. Of changes with the same times the withdrawal counts. No record is no consent.
+grant. Of changes with the same times the withdrawal counts. No record is no consent. A consent file
+that arrived and is not loaded may hold anybody's withdrawal: until it is, nobody may be addressed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from activation.erased import drop_erased
 from activation.governance.segments import Channel, Purpose
 from tellerline.canonical import sha256_hex
 from tellerline.clock import parse_timestamp
-from tellerline.consent_journal import INDEX, ConsentJournal, Entry
+from tellerline.consent_journal import CONSENT_FEED, INDEX, ConsentJournal, Entry
 from tellerline.errors import IntegrityError, PolicyRefusedError
+from tellerline.receipt_book import QUARANTINED, STOPPED, HeldFile, held_files
 from tellerline.state import METADATA, State
 
 _STATE = """
@@ -46,6 +48,9 @@ consent_journal_heads = sa.Table(
 )
 _JOURNAL = "live"
 
+Signature = tuple[tuple[int, int], tuple[HeldFile, ...]]
+"""The journal's index, and the consent files that are not loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentScope:
@@ -60,7 +65,7 @@ class LiveConsent:
 
     Args:
         journal: Where ingestion appends changes.
-        state: Knows who was erased.
+        state: Knows who was erased, and which consent files are not loaded.
         scope: Channel and purpose.
         maximum_age: With nothing heard from the consent feed for longer, nothing leaves.
     """
@@ -77,9 +82,9 @@ class LiveConsent:
         self._scope = scope
         self._maximum_age = maximum_age
 
-    def signature(self) -> tuple[int, int]:
-        """Return something that changes whenever the journal does; costs one system call."""
-        return self._journal.signature()
+    def signature(self) -> Signature:
+        """Return something that changes whenever consent may: a system call and a short query."""
+        return self._journal.signature(), tuple(held_files(self._state, CONSENT_FEED))
 
     def load(self, connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime:
         """Make the table `live_consent` with the state at `now`; return until when it holds.
@@ -88,9 +93,11 @@ class LiveConsent:
         recorded ahead takes effect.
 
         Raises:
-            PolicyRefusedError: Nothing was heard from the consent feed for too long.
+            PolicyRefusedError: Nothing was heard from the consent feed for too long, or one of its
+                files is not loaded.
             IntegrityError: A file of the journal is damaged, or its index lost lines.
         """
+        check_consents_loaded(self._state)
         entries = self._journal.entries()
         self._check_grown()
         heard = _last_heard(self._journal, entries)
@@ -132,6 +139,37 @@ class LiveConsent:
                         journal=_JOURNAL, byte_count=len(data), sha256=sha256_hex(data)
                     )
                 )
+
+
+def check_consents_loaded(state: State) -> None:
+    """Check that every consent file that arrived is loaded, or that somebody decided on it.
+
+    Raises:
+        PolicyRefusedError: One is quarantined, has stopped its feed, or waits.
+    """
+    held = held_files(state, CONSENT_FEED)
+    if not held:
+        return
+    first, others = held[0], len(held) - 1
+    name = first.file_name
+    if first.state == STOPPED:
+        problem = f"has stopped its feed ({first.reason})"
+        remedy = f"Run `tellerline ingest --release {name}` to load it, or `--discard {name}`."
+    elif first.state == QUARANTINED:
+        problem = f"is quarantined ({first.reason})"
+        remedy = (
+            "Ingest it again under its name, corrected, or run "
+            f"`tellerline ingest --discard {name}` to keep it out for good."
+        )
+    else:
+        problem = "has arrived and is not loaded"
+        remedy = "Run `tellerline ingest`."
+    more = f", and so may those in {others} more that are not loaded" if others else ""
+    raise PolicyRefusedError(
+        f"consent file {name}",
+        f"{problem}; withdrawals in it may be unknown{more}.",
+        f"Nothing is planned or sent meanwhile. {remedy}",
+    )
 
 
 def _last_heard(journal: ConsentJournal, entries: list[Entry]) -> datetime | None:

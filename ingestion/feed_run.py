@@ -31,8 +31,7 @@ from ingestion.duplicates import (
     judge_candidates,
 )
 from ingestion.loading import Loader
-from ingestion.receipts import DUPLICATE as DUPLICATE_FILE
-from ingestion.receipts import LOADED, QUARANTINED, STOPPED, Counts, Outcome, Receipt, settle
+from ingestion.receipts import Counts, Outcome, Receipt, settle
 from ingestion.report import FeedReport, Notes
 from ingestion.run_record import RunRecord
 from ingestion.shapes import find_new_keys, refuse_ambiguous_keys
@@ -40,6 +39,9 @@ from ingestion.staging import Stage
 from ingestion.store import ContentStore
 from ingestion.tokens import make_tokens
 from ingestion.verdicts import WAITING, Twins, Verdict, judge_files
+from tellerline.consent_journal import CONSENT_FEED
+from tellerline.receipt_book import DUPLICATE as DUPLICATE_FILE
+from tellerline.receipt_book import LOADED, QUARANTINED, STOPPED
 
 Settled = list[tuple[Receipt, Outcome]]
 
@@ -226,7 +228,8 @@ class FeedRun:
         elif verdict.outcome.state == WAITING:
             self.report.count_file(WAITING)
         elif verdict.problem:
-            self.errors.append(f"{name}: {verdict.problem} It is quarantined.")
+            text = f"{name}: {verdict.problem} It is quarantined."
+            self.errors.append(text + _meanwhile(self.feed.feed))
 
 
 def stopped_text(feed: str, file_name: str, problem: str) -> str:
@@ -234,7 +237,16 @@ def stopped_text(feed: str, file_name: str, problem: str) -> str:
     return (
         f"{file_name}: {problem} The feed {feed} is stopped and its later files wait. "
         f"Look at the file, then run `tellerline ingest --release {file_name}` to load it "
-        f"or `--discard {file_name}` to quarantine it."
+        f"or `--discard {file_name}` to quarantine it." + _meanwhile(feed)
+    )
+
+
+def _meanwhile(feed: str) -> str:
+    """Return what a file that is not loaded holds up, as a sentence to append; often nothing."""
+    if feed != CONSENT_FEED:
+        return ""
+    return (
+        " Nothing is planned or sent until it, or a corrected one, is loaded, or it is discarded."
     )
 
 

@@ -24,13 +24,7 @@ from typing import Any
 from ingestion.batch import BatchFile
 from ingestion.contracts import LOAD_COLUMNS, Feed
 from ingestion.keys import MemberKey
-from ingestion.receipts import (
-    LOADED,
-    QUARANTINED,
-    Counts,
-    Outcome,
-    Receipt,
-)
+from ingestion.receipts import Counts, Outcome, Receipt
 from ingestion.rejections import store_rejections
 from ingestion.staging import Stage
 from ingestion.tables import LOADS_COLUMNS
@@ -40,11 +34,10 @@ from ingestion.verdicts import WAITING, Verdict
 from ingestion.warehouse import Database, Databases
 from tellerline.clock import Clock
 from tellerline.consent_journal import COLUMNS as JOURNAL_COLUMNS
-from tellerline.consent_journal import Addition, ConsentJournal
+from tellerline.consent_journal import CONSENT_FEED, Addition, ConsentJournal
 from tellerline.errors import IntegrityError
+from tellerline.receipt_book import LOADED, QUARANTINED
 from tellerline.sql import identifiers, literal, literals
-
-CONSENT_FEED = "consent_changes"
 
 
 @dataclass(frozen=True, slots=True)

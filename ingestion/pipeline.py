@@ -18,7 +18,7 @@ from ingestion.feed_run import FeedRun, stopped_text
 from ingestion.keys import MemberKey, member_key
 from ingestion.landing import Found, look
 from ingestion.loading import Loader, write_loads
-from ingestion.receipts import DUPLICATE, LOADED, Counts, Receipt, read_receipts
+from ingestion.receipts import Counts, Receipt, read_receipts
 from ingestion.receiving import Arrivals, Receiver
 from ingestion.reconciling import Standing, choose_receipts, take_stock
 from ingestion.report import FeedReport, IngestReport
@@ -33,6 +33,7 @@ from tellerline.consent_journal import ConsentJournal
 from tellerline.durable import make_folder
 from tellerline.errors import RunStoppedError, TellerlineError, UsageError
 from tellerline.outbox import Reporter
+from tellerline.receipt_book import DUPLICATE, LOADED
 from tellerline.settings import Settings
 from tellerline.sql import identifiers
 from tellerline.state import State
@@ -69,7 +70,7 @@ def ingest(
         reporter: Writes ledger entries.
         release: Files that stopped their feed and may be loaded, or were quarantined and shall be
             judged once more under the contract as it is now: file names, SHA-256 or feeds.
-        discard: Files that stopped their feed and shall stay out for good.
+        discard: Files that stopped their feed, or were quarantined, and shall stay out for good.
         progress: Told how far it is.
         lock_wait_seconds: How long to wait for another ingestion, or for whoever has the
             warehouse open.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tellerline import receipt_book
+
 # Rows: the line itself.
 BLANK_LINE = "blank_line"
 INVALID_UTF8 = "invalid_utf8"
@@ -59,4 +61,4 @@ REJECTED_RATIO = "rejected_ratio"
 SHRUNK = "shrunk"
 NAME_REUSED = "name_reused"
 SAME_CONTENT = "same_content"
-DISCARDED = "discarded"
+DISCARDED = receipt_book.DISCARDED

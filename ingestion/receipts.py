@@ -1,6 +1,6 @@
 """Receipts: what arrived, when, under which name and hash, and what became of it.
 
-They are rows of the operational database, written in one transaction with their ledger entries.
+They are rows of the receipt book, written in one transaction with their ledger entries.
 """
 
 from __future__ import annotations
@@ -16,34 +16,8 @@ from ingestion import reasons
 from ingestion.run_record import RunRecord
 from tellerline.canonical import sha256_hex
 from tellerline.clock import Clock, parse_timestamp, timestamp
-from tellerline.state import METADATA, State
-
-RECEIVED = "received"
-LOADED = "loaded"
-QUARANTINED = "quarantined"
-DUPLICATE = "duplicate"
-STOPPED = "stopped"
-
-receipts = sa.Table(
-    "receipts",
-    METADATA,
-    sa.Column("receipt_id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("load_id", sa.String(64), nullable=False, unique=True),
-    sa.Column("feed", sa.String(64), nullable=False, index=True),
-    sa.Column("file_name", sa.String(128), nullable=False),
-    sa.Column("source", sa.String(64), nullable=False),
-    sa.Column("byte_count", sa.Integer, nullable=False),
-    sa.Column("file_sha256", sa.String(64), nullable=False, index=True),
-    sa.Column("business_date", sa.String(10), nullable=True),
-    sa.Column("received_at", sa.String(24), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("reason", sa.String(32), nullable=False, default=""),
-    sa.Column("read_count", sa.Integer, nullable=False, default=0),
-    sa.Column("loaded_count", sa.Integer, nullable=False, default=0),
-    sa.Column("rejected_count", sa.Integer, nullable=False, default=0),
-    sa.Column("duplicate_count", sa.Integer, nullable=False, default=0),
-    sa.Column("settled_at", sa.String(24), nullable=True),
-)
+from tellerline.receipt_book import DUPLICATE, LOADED, QUARANTINED, RECEIVED, STOPPED, receipts
+from tellerline.state import State
 
 # Built once: building it costs more than running it.
 _SETTLE = sa.update(receipts).where(receipts.c.load_id == sa.bindparam("which"))

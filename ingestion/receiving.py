@@ -12,7 +12,6 @@ from ingestion.addressing import UNKNOWN_FEED, address_of, feeds_of, shown_name
 from ingestion.contracts import Feed
 from ingestion.landing import Candidate, Found, forget, remember
 from ingestion.receipts import (
-    QUARANTINED,
     Counts,
     Outcome,
     Receipt,
@@ -25,6 +24,7 @@ from ingestion.receipts import (
 from ingestion.run_record import RunRecord
 from ingestion.store import ContentStore, Copy, Refusal
 from tellerline.clock import Clock
+from tellerline.receipt_book import QUARANTINED
 
 GROUP_FILES = 256
 

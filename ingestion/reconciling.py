@@ -10,19 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ingestion import reasons
+from ingestion.addressing import UNKNOWN_FEED
 from ingestion.loading import read_loads
-from ingestion.receipts import (
-    DUPLICATE,
-    LOADED,
-    QUARANTINED,
-    RECEIVED,
-    STOPPED,
-    Counts,
-    Outcome,
-    Receipt,
-)
+from ingestion.receipts import Counts, Outcome, Receipt
 from ingestion.warehouse import Database
 from tellerline.errors import UsageError
+from tellerline.receipt_book import DUPLICATE, LOADED, QUARANTINED, RECEIVED, STOPPED
 
 # Nothing was read of these: judging them again would not make them readable.
 _REFUSED_BY_NAME = frozenset(
@@ -63,7 +56,8 @@ def choose_receipts(
 ) -> frozenset[str]:
     """Return the load ids that a person's `names` stand for.
 
-    A name is a file's name, its SHA-256, or a feed: then its stopped file is meant.
+    A name is a file's name, its SHA-256, or a feed: then its stopped file is meant. A file that was
+    refused by its name can be discarded, if it is a feed's, but not released.
 
     Args:
         names: What the person wrote.
@@ -79,7 +73,7 @@ def choose_receipts(
             receipt.load_id
             for feed, listed in receipts.items()
             for receipt in listed
-            if _is_meant(name, feed, receipt)
+            if _is_meant(name, feed, receipt, what)
         }
         if not found:
             raise UsageError(
@@ -91,10 +85,12 @@ def choose_receipts(
     return frozenset(chosen)
 
 
-def _is_meant(name: str, feed: str, receipt: Receipt) -> bool:
+def _is_meant(name: str, feed: str, receipt: Receipt, what: str) -> bool:
     if receipt.state == STOPPED:
         return name in {feed, receipt.file_name, receipt.file_sha256}
-    if receipt.state == QUARANTINED and receipt.outcome.reason not in _REFUSED_BY_NAME:
+    is_refused_by_name = receipt.outcome.reason in _REFUSED_BY_NAME
+    may_be_named = feed != UNKNOWN_FEED if what == "discard" else not is_refused_by_name
+    if receipt.state == QUARANTINED and may_be_named:
         return name in {receipt.file_name, receipt.file_sha256}
     return False
 

@@ -15,7 +15,8 @@ from statistics import median
 from ingestion import reasons
 from ingestion.batch import BatchFile, FileTally
 from ingestion.contracts import Feed
-from ingestion.receipts import LOADED, QUARANTINED, STOPPED, Counts, Outcome
+from ingestion.receipts import Counts, Outcome
+from tellerline.receipt_book import LOADED, QUARANTINED, STOPPED
 
 WAITING = "waiting"
 HISTORY_FILES = 7

@@ -21,6 +21,8 @@ from tellerline.clock import Clock, timestamp
 from tellerline.durable import PRIVATE_FILE, make_folder, replace_file, sync_file, sync_folder
 from tellerline.errors import IntegrityError
 
+CONSENT_FEED = "consent_changes"
+"""The feed whose accepted changes it holds."""
 INDEX = "INDEX"
 COLUMNS = (
     "consent_event_id",

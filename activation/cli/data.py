@@ -56,7 +56,9 @@ def ingest(
     ] = None,
     discard: Annotated[
         list[str] | None,
-        typer.Option(help="Keep this stopped file out for good: name, SHA-256 or feed."),
+        typer.Option(
+            help="Keep this stopped or quarantined file out for good: name, SHA-256 or feed."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from activation.acknowledged import Acknowledged, read_acknowledged
 from activation.approvals.check import Approval, find_approval
+from activation.consent import check_consents_loaded
 from activation.context import Context
 from activation.delivery.tables import RunState, runs
 from activation.delivery.watch import check_not_halted
@@ -27,11 +28,13 @@ def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) ->
     """Return the approval under which `plan` may leave now.
 
     Raises:
-        PolicyRefusedError: A rule, a person or the lack of an approval refuses.
+        PolicyRefusedError: A rule, a person, a consent file that is not loaded, or the lack of an
+            approval refuses.
         RunStoppedError: The plan is out of date or another run is unfinished.
         IntegrityError: Something that was published, planned or signed was changed.
     """
     check_not_halted(context)
+    check_consents_loaded(context.state)
     pinned = plan.document["publication"]
     publication = open_version(
         context.settings.published, pinned["version"], pinned["manifest_sha256"]

@@ -1,6 +1,7 @@
 """What may change under a run: consent, the approval, the order to halt.
 
-Looking costs a few system calls, so it is done before every batch; acting on a change is rarer.
+Looking costs a few system calls and a short query, so it is done before every batch; acting on a
+change is rarer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import duckdb
 from activation.approvals.check import Approval, find_approval
 from activation.approvals.desk import approvals_folder
 from activation.consent import LiveConsent
+from activation.consent import Signature as ConsentSignature
 from activation.context import Context
 from activation.plan.document import Plan
 from tellerline.clock import parse_timestamp
@@ -38,7 +40,7 @@ def check_not_halted(context: Context) -> None:
 class Signature:
     """The outside world of a run at one moment; equal signatures, equal world."""
 
-    consent: tuple[int, int]
+    consent: ConsentSignature
     approval: tuple[tuple[str, int, int], ...]
     halted: bool
 
@@ -82,7 +84,7 @@ class Watch:
         """Take the world as it is now: the approval if it changed or ended, consent always.
 
         Raises:
-            PolicyRefusedError: Halted, no longer approved, or consent is stale.
+            PolicyRefusedError: Halted, no longer approved, or consent is stale or not all loaded.
             IntegrityError: A signed file or the consent journal was changed.
         """
         looked, now = self._look(), self._context.clock.now()

@@ -7,9 +7,9 @@ import re
 import pytest
 from feed_site import ROOT
 
-from ingestion import receipts
 from ingestion.contracts import Feed, FeedField, ScrubRule, SignValues
 from ingestion.file_format import AmountTotal, FeedFile, Formats, Trailer
+from tellerline import receipt_book
 
 TEXT = (ROOT / "ingestion" / "README.md").read_text("utf-8")
 ROWS = {
@@ -35,4 +35,9 @@ def test_settings(place: str) -> None:
 
 def test_states() -> None:
     told = set(re.findall(r"^\| `([a-z]+)` \| [^`]", TEXT, re.MULTILINE))
-    assert told == {receipts.LOADED, receipts.QUARANTINED, receipts.DUPLICATE, receipts.STOPPED}
+    assert told == {
+        receipt_book.LOADED,
+        receipt_book.QUARANTINED,
+        receipt_book.DUPLICATE,
+        receipt_book.STOPPED,
+    }
