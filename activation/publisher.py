@@ -1,7 +1,7 @@
 """Freeze what dbt built into a published version.
 
 Staged beside the versions, forced to disk, hashed, renamed, told to the ledger, and only then named
-in `CURRENT`. A build with a failed test is not published.
+in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from activation.publication import (
     attach_vault,
     file_sha256,
     manifest_bytes,
+    open_current,
     open_version,
     open_warehouse,
 )
 from tellerline.canonical import sha256_hex
 from tellerline.clock import new_id, timestamp
 from tellerline.durable import make_folder, publish_folder, replace_file
-from tellerline.errors import ContractError
+from tellerline.errors import ContractError, PolicyRefusedError, RunStoppedError
 from tellerline.settings import Settings
 from tellerline.sql import literal
 
@@ -83,7 +84,8 @@ def publish(
 
     Raises:
         ContractError: The build lacks a dataset that activation needs.
-        PolicyRefusedError: A credit-related segment has a prohibited basis or a proxy upstream.
+        PolicyRefusedError: A credit-related segment has a prohibited basis or a proxy upstream, or
+            the build is of an earlier day than the current version.
         ConflictError: Another process publishes, or holds the warehouse.
     """
     missing = sorted(REQUIRED_DATASETS - catalog.datasets.keys())
@@ -156,6 +158,8 @@ def _stage(
         if settings.vault.is_file():
             attach_vault(connection, settings.vault)
         source = _Source(connection, settings.warehouse.stem)
+        business_date = _business_date(source, catalog)
+        _refuse_past(settings.published, business_date)
         for dataset, relation in sorted(catalog.datasets.items()):
             progress(dataset)
             files[dataset] = _copy(source, relation, staging, f"{dataset}.parquet")
@@ -165,10 +169,28 @@ def _stage(
             entry = _copy(source, segment.relation, staging, f"audiences/{segment_id}.parquet")
             files[f"audience:{segment_id}"] = entry
             segments[segment_id] = _describe(segment, lineages[segment_id], entry["rows"])
-        business_date = _business_date(source, catalog)
     (staging / "dbt_manifest.json").write_bytes(catalog.manifest_data)
     files[DBT_MANIFEST] = _entry(staging, "dbt_manifest.json", 0)
     return {"business_date": business_date, "files": files, "segments": segments}
+
+
+def _refuse_past(published: Path, business_date: str) -> None:
+    """Refuse a build of an earlier day than the current version's, from which plans are made.
+
+    A current version that is damaged says no day, and is mended by publishing again.
+    """
+    try:
+        current = open_current(published)
+    except RunStoppedError:
+        return
+    if business_date < current.business_date:
+        raise PolicyRefusedError(
+            f"the build of {business_date}",
+            f"is of an earlier day than {current.business_date}, which is published "
+            f"({current.version}).",
+            "Build warehouse and vault again without `as_of_date`, then publish. Nothing was "
+            "published.",
+        )
 
 
 def _describe(segment: Segment, lineage: SegmentLineage, members: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Build:
         command: What dbt ran.
         invocations: dbt's ids of the manifest and of the results.
         said: The error of the hook that says which gates refused.
+        business_date: The day that the build is of.
         vault: What differs in the artefacts of the vault, by file, level by level; None for no
             artefacts.
     """
@@ -47,6 +48,7 @@ class Build:
     extra_nodes: list[dict[str, Any]] = field(default_factory=list)
     left_out: tuple[str, ...] = ()
     said: str = ""
+    business_date: str = "2026-11-19"
     vault: dict[str, dict[str, Any]] | None = field(default_factory=dict)
 
     @property
@@ -72,7 +74,9 @@ class Build:
             )
             connection.execute("create schema raw; create schema vault.identity")
             connection.execute("create table raw.loads as select 'load' as load_id")
-            connection.execute("create table as_of as select date '2026-11-19' as as_of_date")
+            connection.execute(
+                f"create table as_of as select date '{self.business_date}' as as_of_date"
+            )
             for dataset, query in queries.items():
                 table = NAME if dataset == "audience" else f"act_{dataset}"
                 where = f"vault.identity.{table}" if dataset == "identities" else f"main.{table}"

@@ -199,6 +199,43 @@ def test_a_proxy_upstream_of_a_credit_related_segment_is_not_published(
     assert not (installation.settings.published / "CURRENT").exists()
 
 
+def publish_of(build: Build, day: str) -> str:
+    build.business_date = day
+    build.make()
+    return build.publish().business_date
+
+
+def test_an_earlier_day_than_the_published_one_is_refused(
+    build: Build, installation: Installation
+) -> None:
+    assert publish_of(build, "2026-11-18") == "2026-11-18"
+    assert publish_of(build, "2026-11-19") == "2026-11-19"
+    first = open_current(installation.settings.published)
+    for day in ("2026-11-18", "2026-06-20"):
+        with pytest.raises(PolicyRefusedError) as caught:
+            publish_of(build, day)
+        assert caught.value.exit_code == 3
+        for text in (day, "2026-11-19", first.version, "without `as_of_date`"):
+            assert text in str(caught.value)
+        assert open_current(installation.settings.published) == first
+    assert len(entries(installation, "dataset.published")) == 2
+    # The same day again, corrected, and later ones.
+    assert publish_of(build, "2026-11-19") == "2026-11-19"
+    assert publish_of(build, "2026-11-20") == "2026-11-20"
+    folders = [path for path in installation.settings.published.iterdir() if path.is_dir()]
+    assert len(folders) == 4
+
+
+def test_a_damaged_version_is_mended_by_publishing_again(
+    build: Build, installation: Installation
+) -> None:
+    build.make()
+    manifest = build.publish().folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b" ")
+    again = build.publish()
+    assert open_current(installation.settings.published) == again
+
+
 def test_one_publishes_at_a_time(build: Build, installation: Installation) -> None:
     build.make()
     with (
