@@ -224,6 +224,9 @@ def test_an_earlier_day_than_the_published_one_is_refused(
     assert publish_of(build, "2026-11-20") == "2026-11-20"
     folders = [path for path in installation.settings.published.iterdir() if path.is_dir()]
     assert len(folders) == 4
+    # The runbook's way back from a day published by mistake.
+    (installation.settings.published / "CURRENT").unlink()
+    assert publish_of(build, "2026-11-19") == "2026-11-19"
 
 
 def test_a_damaged_version_is_mended_by_publishing_again(
