@@ -62,20 +62,22 @@ the best of these says what it is, and names itself as the rule that matched.
 
 | reading | where | confidence |
 | --- | --- | --- |
-| sensitive code, word or phrase | `seeds/governance` | withheld: no text, code or merchant is kept |
+| sensitive code, word or phrase | `seeds/governance` | withheld: no text or merchant is kept |
 | ACH entry that says it all | `ach_entry_rules` | as the rule states |
 | ACH entry that names a bank's product | the same | the same; the bank stays the merchant |
 | merchant, the pattern stands at the start | `merchant_patterns` | 0.85 to 0.98 |
-| merchant, the name is cut short | the same | 0.15 less; the code agrees, or there is none and the text is as long as networks cut |
-| merchant, the pattern stands behind other words | the same | 0.20 less; the code must not speak against it |
+| merchant, the name is cut short | the same | 0.15 less; counts as stated below |
+| merchant, the pattern stands behind other words | the same | 0.20 less; as stated below |
 | merchant by a common word without a code | the same | 0.25 less |
 | other ACH entry | `ach_entry_rules` | as the rule states |
 | word of a trade | `merchant_words` | as the word was right among the dictionary's own names |
 | category code | `mcc_categories` | 0.85 |
 
 A code that belongs to another category than a merchant known by a common word outweighs the word.
-What has no shops (`presence` in `merchant_categories`: banks, insurers, streaming) is not recognised
-under the code of a local trade. A merchant of less than 0.70 gives way to an entry or a word that is
+A name cut short counts where the code agrees, or where there is none and the text is as long as
+networks cut; one behind other words where no code speaks against it. What has no shops (`presence`
+in `merchant_categories`: banks, insurers, streaming) is not recognised under the code of a local
+trade. A merchant of less than 0.70 gives way to an entry or a word that is
 surer and says something else. Sensitive words count for what is paid; of money received only those
 of gambling and adult matters do, and never against wages. Towns, streets and animal hospitals that
 hold such a word are `innocent_phrases` in `macros/merchants.sql`.
