@@ -98,8 +98,8 @@ def publish(
     settings, clock = context.settings, context.clock
     refuse_forbidden_basis(
         {
-            segment_id: Basis(segment.facts.credit_related, lineages[segment_id].tags)
-            for segment_id, segment in catalog.segments.items()
+            segment_id: Basis(lineages[segment_id].is_credit_related, lineages[segment_id].tags)
+            for segment_id in catalog.segments
             if segment_id in lineages
         },
         lambda: packs_in_force(settings.governance, clock.now().date()),

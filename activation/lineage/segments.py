@@ -39,6 +39,8 @@ FORM = 1
 FACTS = "meta.segment"
 # The dataset that holds what may leave with members.
 ATTRIBUTES = "attributes"
+# The purpose of an audience that is left out of others.
+SUPPRESSION = "suppression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class SegmentLineage:
         parts: One hash for each relation upstream and one for its facts; they tell what changed.
         unresolved: Relations upstream whose query could not be resolved, with the reason; they
             count whole.
-        is_credit_related: Whether its author says that fair-lending rules apply.
+        is_credit_related: Whether fair-lending rules apply: its author says so, or it is a
+            suppression, which keeps members out of credit offers as well.
     """
 
     fingerprint: str
@@ -103,7 +106,7 @@ def _describe(dependencies: Dependencies, relation: Relation) -> SegmentLineage:
         version=str(facts.get("version", "")),
         parts=parts,
         unresolved=unresolved,
-        is_credit_related=bool(facts.get("credit_related")),
+        is_credit_related=bool(facts.get("credit_related")) or facts.get("purpose") == SUPPRESSION,
     )
 
 

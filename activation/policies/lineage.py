@@ -16,7 +16,7 @@ class Basis(NamedTuple):
     """What a segment rests on.
 
     Args:
-        is_credit_related: What its author says of it.
+        is_credit_related: Whether fair-lending rules apply to it.
         tags: Law tags upstream, each with the path of one example.
     """
 

@@ -190,10 +190,10 @@ def test_what_is_unfit_is_not_published(
 def test_a_proxy_upstream_of_a_credit_related_segment_is_not_published(
     build: Build, installation: Installation
 ) -> None:
-    build.facts.update(credit_related=True)
     build.make()
     catalog = read_catalog(build.target)
-    lineages = {SEGMENT: SegmentLineage("e" * 64, {"proxy": "seg ← members.zip [proxy]"})}
+    tags = {"proxy": "seg ← members.zip [proxy]"}
+    lineages = {SEGMENT: SegmentLineage("e" * 64, tags, is_credit_related=True)}
     with pytest.raises(PolicyRefusedError, match=r"seg ← members\.zip \[proxy\]"):
         publish_build(installation.context(), catalog, lineages)
     assert not (installation.settings.published / "CURRENT").exists()

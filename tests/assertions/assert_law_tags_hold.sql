@@ -1,5 +1,6 @@
 -- Every law tag is in the closed list, and no credit-related segment rests on a tag that fair lending
--- refuses; the path leads from the segment to the column that carries it.
+-- refuses, nor one that keeps members out of others; the path leads from the segment to the column that
+-- carries it.
 {{ config(group='warehouse', meta={'words': "law_tag || ' of ' || carrier || ' ' || problem"}) }}
 
 with
@@ -34,7 +35,7 @@ credit_columns as (
         attributes.law_tag_paths
     from segments
     inner join attributes on segments.model_name = attributes.model_name
-    where segments.is_credit_related
+    where segments.is_credit_related or segments.purpose = 'suppression'
 )
 
 select
@@ -48,7 +49,7 @@ union all
 select
     carried.carrier,
     carried.law_tag,
-    'is upstream of a credit-related segment: ' || {{ list_text('credit_columns.law_tag_paths') }} as problem
+    'is upstream of a credit-related segment or a suppression: ' || {{ list_text('credit_columns.law_tag_paths') }} as problem
 from credit_columns
 inner join carried on credit_columns.carrier = carried.carrier
 inner join law_tags on carried.law_tag = law_tags.law_tag

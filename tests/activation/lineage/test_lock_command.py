@@ -26,13 +26,18 @@ def project(tmp_path: Path) -> Project:
 
 
 def run(
-    project: Project, *arguments: str, version: str = "1.0.0", is_credit_related: bool = False
+    project: Project,
+    *arguments: str,
+    version: str = "1.0.0",
+    is_credit_related: bool = False,
+    purpose: str = "marketing",
 ) -> Result:
     project.segment(
         f"select p.member_id, r.minimum as reason from {table('raw.people')} as p, "
         f"{table('rules')} as r where r.kli_id = 'coffee'",
         version=version,
         credit_related=is_credit_related,
+        purpose=purpose,
     )
     target = project.folder / "target"
     target.mkdir(exist_ok=True)
@@ -79,8 +84,9 @@ def test_a_proxy_upstream_of_a_credit_related_segment_is_refused_with_its_path(
     shutil.copytree(ROOT / "governance" / "policies", project.folder / "governance" / "policies")
     project.source("people", {"member_id": ("npi", "proxy")})
     assert run(project).exit_code == 0
-    for arguments in ((), ("--check",)):
-        error = run(project, *arguments, is_credit_related=True).exception
+    credit, suppression = {"is_credit_related": True}, {"purpose": "suppression"}
+    for arguments, facts in (((), credit), (("--check",), credit), ((), suppression)):
+        error = run(project, *arguments, **facts).exception
         assert isinstance(error, PolicyRefusedError)
         assert error.exit_code == 3
         assert "segment one: ECOA-1: proxy is upstream" in str(error)
