@@ -98,7 +98,9 @@ def publish(
     settings, clock = context.settings, context.clock
     refuse_forbidden_basis(
         {
-            segment_id: Basis(lineages[segment_id].is_credit_related, lineages[segment_id].tags)
+            segment_id: Basis(
+                lineages[segment_id].is_held_to_fair_lending, lineages[segment_id].tags
+            )
             for segment_id in catalog.segments
             if segment_id in lineages
         },

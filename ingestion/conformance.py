@@ -86,7 +86,8 @@ def conform(feed: Feed, shipped: Feed | None, subject: str) -> Feed:
     """Return `feed` with the columns of `shipped` in their order, then its own further ones.
 
     A field that the institution lacks becomes a column of NULLs, unless it is required. Rules that
-    it does not mention (allowed values, pattern, length, required, scrubbing) hold as shipped.
+    it does not mention (allowed values, pattern, length, required, scrubbing, corrections) hold as
+    shipped.
 
     Args:
         feed: The institution's contract.
@@ -117,7 +118,9 @@ def conform(feed: Feed, shipped: Feed | None, subject: str) -> Feed:
             f"does not fit the feed {feed.feed} of the project: {'; '.join(faults)}.",
             "Map the institution's fields to the project's.",
         )
-    return feed.model_copy(update={"fields": (*fields, *own.values())})
+    is_own = "corrections" in feed.model_fields_set
+    corrections = feed.corrections if is_own else shipped.corrections
+    return feed.model_copy(update={"fields": (*fields, *own.values()), "corrections": corrections})
 
 
 def _misfits(field: FeedField, model: FeedField) -> list[str]:

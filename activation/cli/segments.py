@@ -123,7 +123,7 @@ def lock(
     lineages = describe_segments(read_manifest(settings.target / "manifest.json"), settings.project)
     refuse_forbidden_basis(
         {
-            segment_id: Basis(lineage.is_credit_related, lineage.tags)
+            segment_id: Basis(lineage.is_held_to_fair_lending, lineage.tags)
             for segment_id, lineage in lineages.items()
         },
         lambda: packs_in_force(settings.governance, today),

@@ -105,9 +105,11 @@ class Library:
         used: dict[str, str] = {}
         for table in list(tree.find_all(exp.Table)):
             if table.db:
-                unique_id = self._id_of(table) or table.name
-                used[unique_id.lower()] = unique_id
-                _flatten(table, unique_id)
+                # What else a query names was refused before.
+                unique_id = self._id_of(table)
+                if unique_id is not None:
+                    used[unique_id.lower()] = unique_id
+                    _flatten(table, unique_id)
         schema: dict[str, object] = {
             flat: dict.fromkeys(self.columns(unique_id), "unknown")
             for flat, unique_id in used.items()

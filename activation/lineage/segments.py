@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from activation.governance.segments import Purpose
 from activation.lineage.dependencies import Dependencies, Upstream
 from activation.lineage.library import Library
 from activation.lineage.manifest import Relation, read_project
@@ -39,8 +40,6 @@ FORM = 1
 FACTS = "meta.segment"
 # The dataset that holds what may leave with members.
 ATTRIBUTES = "attributes"
-# The purpose of an audience that is left out of others.
-SUPPRESSION = "suppression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class SegmentLineage:
         parts: One hash for each relation upstream and one for its facts; they tell what changed.
         unresolved: Relations upstream whose query could not be resolved, with the reason; they
             count whole.
-        is_credit_related: Whether fair-lending rules apply: its author says so, or it is a
+        is_held_to_fair_lending: Whether its author says that it is credit-related, or it is a
             suppression, which keeps members out of credit offers as well.
     """
 
@@ -64,7 +63,7 @@ class SegmentLineage:
     version: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
     unresolved: Mapping[str, str] = field(default_factory=dict)
-    is_credit_related: bool = False
+    is_held_to_fair_lending: bool = False
 
 
 def describe_segments(
@@ -106,7 +105,8 @@ def _describe(dependencies: Dependencies, relation: Relation) -> SegmentLineage:
         version=str(facts.get("version", "")),
         parts=parts,
         unresolved=unresolved,
-        is_credit_related=bool(facts.get("credit_related")) or facts.get("purpose") == SUPPRESSION,
+        is_held_to_fair_lending=bool(facts.get("credit_related"))
+        or facts.get("purpose") == Purpose.SUPPRESSION,
     )
 
 

@@ -16,36 +16,36 @@ class Basis(NamedTuple):
     """What a segment rests on.
 
     Args:
-        is_credit_related: Whether fair-lending rules apply to it.
+        is_held_to_fair_lending: Whether fair-lending rules apply to it.
         tags: Law tags upstream, each with the path of one example.
     """
 
-    is_credit_related: bool
+    is_held_to_fair_lending: bool
     tags: Mapping[str, str]
 
 
 def refuse_forbidden_basis(
     segments: Mapping[str, Basis], packs: Callable[[], tuple[Pack, ...]]
 ) -> None:
-    """Hold credit-related segments to the fair-lending rule of the packs in force.
+    """Hold segments to the fair-lending rule of the packs in force, where it applies to them.
 
     Args:
         segments: What each segment rests on, by segment id.
-        packs: Returns the packs in force; asked when there is a credit-related segment.
+        packs: Returns the packs in force; asked when there is a segment to hold to it.
 
     Raises:
         PolicyRefusedError: One of them has a prohibited basis or a proxy upstream; the error shows
             the path to each.
     """
-    credit = {name: basis for name, basis in segments.items() if basis.is_credit_related}
-    if not credit:
+    held = {name: basis for name, basis in segments.items() if basis.is_held_to_fair_lending}
+    if not held:
         return
     found = [
-        (name, f"{use.id}: {tag} is upstream of this credit-related audience: {basis.tags[tag]}.")
+        (name, f"{use.id}: {tag} is upstream of an audience for credit: {basis.tags[tag]}.")
         for pack in packs()
         for use in pack.rules
         if use.rule == RULE
-        for name, basis in sorted(credit.items())
+        for name, basis in sorted(held.items())
         for tag in use.parameters.get("forbidden_tags", ())
         if tag in basis.tags
     ]

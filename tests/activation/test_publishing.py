@@ -193,7 +193,7 @@ def test_a_proxy_upstream_of_a_credit_related_segment_is_not_published(
     build.make()
     catalog = read_catalog(build.target)
     tags = {"proxy": "seg ← members.zip [proxy]"}
-    lineages = {SEGMENT: SegmentLineage("e" * 64, tags, is_credit_related=True)}
+    lineages = {SEGMENT: SegmentLineage("e" * 64, tags, is_held_to_fair_lending=True)}
     with pytest.raises(PolicyRefusedError, match=r"seg ← members\.zip \[proxy\]"):
         publish_build(installation.context(), catalog, lineages)
     assert not (installation.settings.published / "CURRENT").exists()

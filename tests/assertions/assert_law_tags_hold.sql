@@ -49,7 +49,8 @@ union all
 select
     carried.carrier,
     carried.law_tag,
-    'is upstream of a credit-related segment or a suppression: ' || {{ list_text('credit_columns.law_tag_paths') }} as problem
+    'is upstream of a credit-related segment or a suppression: '
+    || {{ list_text('credit_columns.law_tag_paths') }} as problem
 from credit_columns
 inner join carried on credit_columns.carrier = carried.carrier
 inner join law_tags on carried.law_tag = law_tags.law_tag

@@ -10,7 +10,7 @@ texts as (
     {%- for column in columns %}
     select
         '{{ column }}' as column_name,
-        {{ plain_words(column) }} as words
+        {{ replace_pattern("upper(" ~ column ~ ")", "[^A-Z0-9]+", " ") }} as words
     from {{ model }}
     {%- if not loop.last %}
     union all
@@ -24,7 +24,8 @@ select
     forbidden.kind
 from texts
 inner join {{ ref('forbidden_words') }} as forbidden
-    on ' ' || texts.words || ' ' like '% ' || forbidden.word || ' %'
+    on ' ' || texts.words || ' '
+    like '% ' || {{ replace_pattern("forbidden.word", "[^A-Z0-9]+", " ") }} || ' %'
 
 {% endtest %}
 

@@ -321,6 +321,15 @@ def test_contracts_that_cannot_be(site: Site, contract: dict[str, Any], problem:
     assert found.feeds == {}
 
 
+def test_what_a_contract_does_not_say_of_corrections_holds_as_shipped(site: Site) -> None:
+    for told, expected in (({}, "accept"), ({"corrections": "refuse"}, "refuse")):
+        folder = site.contracts(account_snapshot=TAB_SNAPSHOT | told)
+        found = load_contracts(folder, FEEDS)
+        assert found.feeds["account_snapshot"].corrections == expected
+        days = [f for f in found.feeds["account_snapshot"].fields if f.is_business_date]
+        assert [field.name for field in days] == ["snapshot_date"]
+
+
 def test_a_faulty_contract_does_not_stop_the_other_feeds(site: Site) -> None:
     contracts = {feed: contract_of(feed) for feed in NAMES}
     contracts["transactions"] = without_field("transactions", "status")
