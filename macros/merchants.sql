@@ -126,6 +126,6 @@ from (
 delete from {{ this }}
 where
     rules_checksum not in (select rules.rules_checksum from ({{ merchant_rules_checksum() }}) as rules)
-    or descriptor_key not in (select told.descriptor_key from {{ transactions }} as told)
+    or descriptor_key not in (select distinct told.descriptor_key from {{ transactions }} as told)
 {%- endif -%}
 {%- endmacro -%}
