@@ -35,11 +35,6 @@
     {{ return(text) }}
 {%- endmacro -%}
 
-{#- Incremental models recompute all of a past day, and go on from there on the next build. -#}
-{%- macro rebuilds_past() -%}
-{{ return(true if given_as_of_date() is not none else none) }}
-{%- endmacro -%}
-
 {#- Snapshots of definitions follow the same clock. -#}
 {%- macro default__snapshot_get_time() -%}
 {{ as_of_ts() }}

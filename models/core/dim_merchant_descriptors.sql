@@ -7,8 +7,7 @@
     incremental_strategy='delete+insert',
     unique_key='descriptor_key',
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
-    post_hook="{{ forget_other_readings(ref('stg_alkami__transactions')) }}",
+    post_hook=["{{ forget_other_readings(ref('stg_alkami__transactions')) }}", "{{ remember_logic() }}"],
 ) }}
 
 with

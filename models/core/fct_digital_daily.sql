@@ -2,11 +2,11 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
     pre_hook="{{ forget_changed_days(
         ref('stg_alkami__digital_events'), 'activity_date', 'row_checksum', 'row_checksum',
         'activity_date <= ' ~ as_of_date()
     ) }}",
+    post_hook="{{ remember_logic() }}",
 ) }}
 
 with

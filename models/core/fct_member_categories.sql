@@ -4,13 +4,12 @@
     incremental_strategy='delete+insert',
     unique_key=['member_key', 'category_key'],
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
     pre_hook="{{ forget_retold_members(
         ref('fct_member_spend_days'), 'transaction_date', 180,
         'spend_class_key in (select kept.spend_class_key from '
         ~ ref('dim_spend_classes') ~ ' as kept where kept.category_id <> ' ~ quoted('withheld') ~ ')'
     ) }}",
-    post_hook="{{ forget_past_windows(180) }}",
+    post_hook=["{{ forget_past_windows(180) }}", "{{ remember_logic() }}"],
 ) }}
 
 with

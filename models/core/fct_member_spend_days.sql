@@ -2,11 +2,11 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
     pre_hook="{{ forget_changed_days(
         ref('fct_transactions'), 'transaction_date', 'row_checksum', 'row_checksum',
         'is_posted and net_amount > 0'
     ) }}",
+    post_hook="{{ remember_logic() }}",
 ) }}
 
 with

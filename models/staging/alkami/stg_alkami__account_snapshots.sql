@@ -2,10 +2,10 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
     pre_hook="{{ forget_days_of_missing_loads(
         ref('stg_alkami__loads'), 'account_snapshot', kept_snapshot_days()
     ) }}",
+    post_hook="{{ remember_logic() }}",
 ) }}
 
 with

@@ -2,8 +2,8 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
     pre_hook="{{ forget_displaced_rows(source('raw', 'digital_events'), 'event_id') }}",
+    post_hook="{{ remember_logic() }}",
 ) }}
 
 with

@@ -3,7 +3,7 @@
     incremental_strategy='delete+insert',
     unique_key='transaction_id',
     on_schema_change='fail',
-    full_refresh=rebuilds_past(),
+    post_hook="{{ remember_logic() }}",
 ) }}
 
 with

@@ -1,0 +1,72 @@
+{#- When an incremental table is made anew from all that there is. With days added to it one by one, it
+    would hold some days by the old logic and some by the new once a model or a macro is changed; so
+    each says in `builds.table_logic` what it was made by. -#}
+
+{#- Replaces dbt's own: with --full-refresh as ever, of a past day, from which the next build goes on,
+    and where the table was made by other logic than stands in the project now. -#}
+{%- macro should_full_refresh() -%}
+{{ return(
+    dbt.should_full_refresh()
+    or (
+        model.config.materialized == 'incremental'
+        and (given_as_of_date() is not none or not is_made_by_this_logic())
+    )
+) }}
+{%- endmacro -%}
+
+{#- Looked up, not referenced: in the lineage it would be upstream of all that members did. -#}
+{%- macro table_logic() -%}
+{%- set declared = graph.sources['source.' ~ project_name ~ '.builds.table_logic'] -%}
+{{ return(api.Relation.create(
+    database=declared.database, schema=declared.schema, identifier=declared.identifier
+)) }}
+{%- endmacro -%}
+
+{%- macro is_made_by_this_logic() -%}
+{%- if not execute -%}{{ return(false) }}{%- endif -%}
+{%- set logic = table_logic() -%}
+{%- if load_relation(logic) is none -%}{{ return(false) }}{%- endif -%}
+{%- set question -%}
+select count(*) from {{ logic }} as known
+where
+    known.table_name = {{ quoted(this.identifier) }}
+    and known.logic_checksum = {{ quoted(logic_checksum()) }}
+{%- endset -%}
+{{ return(run_query(question).rows[0][0] > 0) }}
+{%- endmacro -%}
+
+{#- The last hook of each incremental model, in the transaction that made it anew. -#}
+{%- macro remember_logic() -%}
+{%- if execute and not is_incremental() -%}
+{%- set logic = table_logic() -%}
+delete from {{ logic }} where table_name = {{ quoted(this.identifier) }};
+insert into {{ logic }} (table_name, logic_checksum)
+values ({{ quoted(this.identifier) }}, {{ quoted(logic_checksum()) }})
+{%- endif -%}
+{%- endmacro -%}
+
+{#- One for the files of a model and of all models upstream, and for every macro of the project that they
+    use. Seeds and feeds are data: what comes of a change in them, the models find themselves. -#}
+{%- macro logic_checksum() -%}
+{%- set parts = {} -%}
+{%- do collect_models(model.unique_id, parts) -%}
+{{ return(local_md5(tojson(parts, sort_keys=true))) }}
+{%- endmacro -%}
+
+{%- macro collect_models(unique_id, parts) -%}
+{%- set node = graph.nodes.get(unique_id) -%}
+{%- if node and node.resource_type == 'model' and unique_id not in parts -%}
+    {%- do parts.update({unique_id: node.checksum.checksum}) -%}
+    {%- for macro_id in node.depends_on.macros -%}{%- do collect_macros(macro_id, parts) -%}{%- endfor -%}
+    {%- for upstream in node.depends_on.nodes -%}{%- do collect_models(upstream, parts) -%}{%- endfor -%}
+{%- endif -%}
+{%- endmacro -%}
+
+{%- macro collect_macros(macro_id, parts) -%}
+{%- set package, name = macro_id.split('.')[1:] -%}
+{%- if package == project_name and macro_id not in parts -%}
+    {%- set called = context[name].macro -%}
+    {%- do parts.update({macro_id: called.macro_sql}) -%}
+    {%- for inner in called.depends_on.macros -%}{%- do collect_macros(inner, parts) -%}{%- endfor -%}
+{%- endif -%}
+{%- endmacro -%}
