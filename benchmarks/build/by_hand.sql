@@ -1160,7 +1160,7 @@ holdings as (
                     accounts.product_type in (
                         'mortgage', 'heloc', 'auto_loan', 'student_loan', 'personal_loan'
                     )
-                    then accounts.current_balance_amount
+                    then greatest(accounts.current_balance_amount, 0)
                 else 0
             end
         ) as loan_balance_amount

@@ -47,7 +47,8 @@ holdings as (
                     accounts.product_type in (
                         'mortgage', 'heloc', 'auto_loan', 'student_loan', 'personal_loan'
                     )
-                    then accounts.current_balance_amount
+                    -- Of a loan that was overpaid nothing is owed.
+                    then greatest(accounts.current_balance_amount, 0)
                 else 0
             end
         ) as loan_balance_amount

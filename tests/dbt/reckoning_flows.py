@@ -120,7 +120,9 @@ class Measures:
         best = min(income, key=lambda f: (-round(f.monthly, 2), f.party), default=None)
         deposits = [a["current_balance"] for a in accounts if a["product_type"] in DEPOSITS]
         loans = [a["current_balance"] for a in accounts if a["product_type"] in LENT]
-        loan_sum = float(sum(loans, Decimal(0))) if accounts else None
+        # Of a loan that was overpaid nothing is owed.
+        owing = sum((max(balance, Decimal(0)) for balance in loans), Decimal(0))
+        loan_sum = float(owing) if accounts else None
         away = sum(f.monthly * self.months.get(self.products[f.category] or "", 0) for f in owed)
         logins = self.count(bank.logins[member], 30)
         measures: dict[str, float | None] = {
