@@ -1152,7 +1152,7 @@ holdings as (
         accounts.member_id,
         count(distinct accounts.product_type) as product_type_count,
         bool_or(accounts.owner_count > 1) as has_joint_account,
-        sum(case when accounts.is_deposit then accounts.current_balance_amount else 0 end)
+        sum(case when accounts.is_deposit then accounts.current_balance_amount end)
             as deposit_balance_amount,
         sum(
             case

@@ -126,7 +126,7 @@ class Measures:
         away = sum(f.monthly * self.months.get(self.products[f.category] or "", 0) for f in owed)
         logins = self.count(bank.logins[member], 30)
         measures: dict[str, float | None] = {
-            "deposit_balance_amount": float(sum(deposits, Decimal(0))) if accounts else None,
+            "deposit_balance_amount": float(sum(deposits, Decimal(0))) if deposits else None,
             "loan_balance_amount": loan_sum,
             "product_type_count": len(bank.products[member]),
             "income_source_count": len(income),
