@@ -16,7 +16,13 @@ from typing import Any
 from benchmarks.figure import Figure
 from benchmarks.scoring.measures import Scored, area_under_curve, calibration, stability_index
 from benchmarks.scoring.page import write_page
-from benchmarks.scoring.seeds import MEASUREMENTS, Definition, read_definitions, write_seed
+from benchmarks.scoring.seeds import (
+    MEASUREMENTS,
+    Definition,
+    points_checksum,
+    read_definitions,
+    write_seed,
+)
 from benchmarks.scoring.worlds import AS_OF, EARLIER, World, outcome
 
 SEED = 13
@@ -53,8 +59,9 @@ def measure_world(world: World) -> Iterator[Figure]:
         "score_measurements",
         MEASUREMENTS,
         [
-            (item.score_id, item.version, name, decile, round(value, 6), AS_OF.isoformat())
+            (item.score_id, item.version, name, decile, round(value, 6), AS_OF.isoformat(), points)
             for item in definitions
+            for points in [points_checksum(item, definitions)]
             for name, decile, value in found[item.score_id]
         ],
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import md5
 
 from benchmarks.scoring.worlds import PROJECT
 
@@ -13,7 +15,9 @@ COEFFICIENTS = (
     "score_id", "version", "feature_id", "bin_lower", "bin_upper", "points", "reason",
     "trained_from", "trained_until",
 )  # fmt: skip
-MEASUREMENTS = ("score_id", "version", "measure", "decile", "measured_value", "measured_on")
+MEASUREMENTS = (
+    "score_id", "version", "measure", "decile", "measured_value", "measured_on", "points_checksum",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,31 @@ def read_definitions() -> list[Definition]:
         )
         for row in read_seed("score_definitions")
     ]
+
+
+def points_checksum(definition: Definition, definitions: Iterable[Definition]) -> str:
+    """Return what stands for the points of a score, as `msr_score_cards` reckons it.
+
+    Args:
+        definition: The score. One that chooses stands for all scorecards among which it does.
+        definitions: All scores.
+    """
+    cards = {
+        (item.score_id, str(item.version))
+        for item in definitions
+        if (item.has_next_best if definition.is_choice else item.score_id == definition.score_id)
+    }
+    texts = [
+        f"{row['score_id']}:{row['feature_id']}:{_bound(row['bin_lower'])}:"
+        f"{_bound(row['bin_upper'])}:{row['points']}"
+        for row in read_seed("score_coefficients")
+        if (row["score_id"], row["version"]) in cards
+    ]
+    return md5("|".join(sorted(texts)).encode(), usedforsecurity=False).hexdigest()
+
+
+def _bound(text: str) -> str:
+    return f"{Decimal(text):.6f}" if text else ""
 
 
 def write_seed(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

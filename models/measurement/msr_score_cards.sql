@@ -6,7 +6,6 @@ definitions as (
 
 coefficients as (
     select * from {{ ref('score_coefficients') }}
-    where feature_id <> 'base'
 ),
 
 measurements as (
@@ -19,6 +18,7 @@ card_features as (
         version,
         feature_id
     from coefficients
+    where feature_id <> 'base'
 ),
 
 features as (
@@ -40,6 +40,31 @@ training as (
     group by score_id, version
 ),
 
+-- What a score adds up: its own points, or those of all scorecards that it chooses among.
+point_texts as (
+    select
+        definitions.score_id,
+        coefficients.score_id || ':' || coefficients.feature_id || ':'
+        || coalesce(cast(cast(coefficients.bin_lower as decimal(18, 6)) as string), '') || ':'
+        || coalesce(cast(cast(coefficients.bin_upper as decimal(18, 6)) as string), '') || ':'
+        || cast(coefficients.points as string) as point_text
+    from definitions
+    inner join definitions as cards
+        on
+            (definitions.kind = 'scorecard' and definitions.score_id = cards.score_id)
+            or (definitions.kind = 'choice' and cards.next_best_indicator is not null)
+    inner join coefficients
+        on cards.score_id = coefficients.score_id and cards.version = coefficients.version
+),
+
+points as (
+    select
+        score_id,
+        md5({{ joined_texts('point_text') }}) as points_checksum
+    from point_texts
+    group by score_id
+),
+
 measured as (
     select
         score_id,
@@ -47,7 +72,9 @@ measured as (
         {%- for measure in ['auc', 'offer_lift', 'base_ratio', 'psi', 'member_count', 'positive_count'] %}
         max(case when measure = '{{ measure }}' then measured_value end) as {{ measure }},
         {%- endfor %}
-        max(measured_on) as measured_on
+        max(measured_on) as measured_on,
+        min(points_checksum) as first_checksum,
+        max(points_checksum) as last_checksum
     from measurements
     group by score_id, version
 ),
@@ -113,14 +140,22 @@ judged as (
         training.trained_until_date,
         case
             when floors.measured_value is null then 'This version was not measured'
+            when
+                points.points_checksum is null
+                or measured.first_checksum is distinct from points.points_checksum
+                or measured.last_checksum is distinct from points.points_checksum
+                then 'Its points are not those that were measured'
+            when definitions.kind = 'scorecard' and (measured.psi is null or calibration.calibration is null)
+                then 'Its stability or its calibration was not measured'
             when floors.measured_value < definitions.floor_value then 'It is below its floor'
-            when coalesce(measured.psi, 0) > definitions.maximum_psi then 'It is not stable'
+            when measured.psi > definitions.maximum_psi then 'It is not stable'
             when definitions.review_date < {{ as_of_date() }} then 'Its review date has passed'
         end as unusable_reason
     from definitions
     left join floors on definitions.score_id = floors.score_id
     left join measured
         on definitions.score_id = measured.score_id and definitions.version = measured.version
+    left join points on definitions.score_id = points.score_id
     left join calibration
         on definitions.score_id = calibration.score_id and definitions.version = calibration.version
     left join features
