@@ -29,6 +29,7 @@ from ingestion.duplicates import (
     find_candidates,
     forget_candidates,
     judge_candidates,
+    set_aside,
 )
 from ingestion.loading import Loader
 from ingestion.receipts import Counts, Outcome, Receipt, settle
@@ -44,6 +45,10 @@ from tellerline.receipt_book import DUPLICATE as DUPLICATE_FILE
 from tellerline.receipt_book import LOADED, QUARANTINED, STOPPED
 
 Settled = list[tuple[Receipt, Outcome]]
+_QUARANTINED = (
+    "It is quarantined: send it again under its name, corrected, or mend the contract and run "
+    "`tellerline ingest --release` with that name."
+)
 
 
 @dataclass(slots=True)
@@ -199,6 +204,7 @@ class FeedRun:
             if not fallen:
                 return again
             pinned[fallen[0]] = self._twins()[fallen[0]]
+            set_aside(databases, fallen[0])
             verdicts = judge(pinned)
 
     def _accept(self, numbers: set[int]) -> None:
@@ -234,7 +240,7 @@ class FeedRun:
         elif verdict.outcome.state == WAITING:
             self.report.count_file(WAITING)
         elif verdict.problem:
-            text = f"{name}: {verdict.problem} It is quarantined."
+            text = f"{name}: {verdict.problem} {_QUARANTINED}"
             self.errors.append(text + _meanwhile(self.feed.feed))
 
 

@@ -186,7 +186,8 @@ class _Run:
         report.repeated = len(arrivals.repeated)
         for receipt in arrivals.refused:
             report.errors.append(
-                f"{receipt.file_name}: is quarantined on arrival ({receipt.outcome.reason})."
+                f"{receipt.file_name}: is quarantined on arrival ({receipt.outcome.reason}); send "
+                "it again under a name, and in a folder, that one contract speaks of."
             )
             report.unknown += receipt.feed == UNKNOWN_FEED
         report.errors += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from feed_site import (
     DATABASE,
     DAY,
@@ -152,6 +153,28 @@ def test_a_lost_warehouse_is_loaded_again_in_the_order_of_the_first_time(site: S
     run(site, {("transactions", 9): new})
     held = site.query("select mcc from raw.transactions where transaction_id like '%-5'")
     assert held == [("5812",)]
+
+
+@pytest.mark.parametrize("feed", sorted(set(NAMES) - {CORRECTED, "consent_changes"}))
+@pytest.mark.parametrize("is_loaded_before", [True, False])
+def test_the_rows_that_a_file_is_quarantined_for_are_listed(
+    site: Site, feed: str, is_loaded_before: bool
+) -> None:
+    rows = make_rows(feed, 20)
+    contradicting = [*(changed(feed, row) for row in rows[:3]), *make_rows(feed, 17, start=50)]
+    site.put(feed, pack(feed, lines_of(feed, rows)), before(1))
+    if is_loaded_before:
+        site.run()
+    site.put(feed, pack(feed, lines_of(feed, contradicting)))
+    (error,) = site.run().errors
+    assert f"{name_of(feed)}: has 3 bad rows of 20" in error
+    assert "see raw.rejections" in error
+    first = 1 if feed in JSON_FEEDS else 2
+    key = ", ".join(contract_of(feed)["key"])
+    assert site.rejections(feed) == [
+        (first + place, "conflicting_duplicate", key, "key") for place in range(3)
+    ]
+    assert site.count(feed) == 20
 
 
 def test_a_key_with_no_value_is_a_key(site: Site) -> None:
