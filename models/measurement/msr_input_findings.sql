@@ -45,12 +45,14 @@ mcc_categories as (
 ),
 
 -- Whom each feed names and in how many rows: of digital events, the days that are added up already. The
--- snapshot is what makes a member known, and contact data is asked in the vault.
+-- snapshot is what makes a member known, and contact data is asked in the vault. Whoever applies is no
+-- member before the application is approved.
 named as (
     select
         'transactions' as feed,
         member_key,
         transaction_date as named_date,
+        true as is_member,
         1 as row_count
     from transactions
     union all
@@ -58,6 +60,7 @@ named as (
         'digital_events' as feed,
         member_key,
         activity_date as named_date,
+        true as is_member,
         event_count as row_count
     from digital_days
     union all
@@ -65,6 +68,7 @@ named as (
         'onboarding_events' as feed,
         {{ token_key('member_id') }} as member_key,
         cast(occurred_at as date) as named_date,
+        event_type in ('application.approved', 'account.funded', 'login.first') as is_member,
         1 as row_count
     from onboarding_events
     union all
@@ -72,6 +76,7 @@ named as (
         'consent_changes' as feed,
         {{ token_key('member_id') }} as member_key,
         cast(recorded_at as date) as named_date,
+        true as is_member,
         1 as row_count
     from consents
 ),
@@ -185,7 +190,7 @@ listed as (
     union all
     select
         feed,
-        'unknown_member' as finding,
+        case when is_member then 'unknown_member' else 'applicant' end as finding,
         'kept, nothing inferred until a snapshot shows the member' as treatment,
         named_date as found_date,
         row_count
