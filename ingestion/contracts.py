@@ -70,7 +70,8 @@ class FeedField(Formats):
     Args:
         name: The column.
         source: The header name or dotted NDJSON path (`from` in YAML); the name when absent.
-        type: What it becomes.
+        type: What it becomes. A text that NDJSON brings must be a JSON string, because a number
+            has lost its leading zeros; only codes that `allowed` lists may come as numbers.
         required: Whether a row without it is rejected.
         absent: True when the institution has no such field: the column is NULL.
         token: The kind of number that is replaced by its keyed hash.

@@ -15,6 +15,7 @@ from tellerline.sql import identifiers
 
 DUPLICATE = "duplicate"
 CONFLICT = "conflict"
+_TWINS = '"_f" integer, "_n" bigint, "_verdict" varchar'
 
 
 def find_candidates(databases: Databases, feed: Feed) -> bool:
@@ -55,6 +56,7 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
         """)
         databases.run('insert into "candidates" select * from "loaded"')
         databases.run('drop table "loaded"')
+    databases.run(f'create or replace temp table "set_aside" ({_TWINS})')
     return bool(databases.run('select 1 from "candidates" limit 1'))
 
 
@@ -96,7 +98,8 @@ def _copy_loaded(databases: Databases, feed: Feed, valid: str) -> bool:
 def judge_candidates(databases: Databases, feed: Feed) -> None:
     """Fill the temporary table `twins(_f, _n, _verdict)` with the rows that are not loaded.
 
-    Only rows of accepted files take part; `_verdict` is `duplicate` or `conflict`.
+    Only rows of accepted files take part, and what was found of files that are set aside is added;
+    `_verdict` is `duplicate` or `conflict`.
     """
     key = identifiers(feed.key)
     content = identifiers(
@@ -139,7 +142,14 @@ def judge_candidates(databases: Databases, feed: Feed) -> None:
             case when _is_same then '{DUPLICATE}' else '{CONFLICT}' end as "_verdict"
         from compared
         where "_f" >= 0 and _place > 1 and (_is_same or not _may_differ)
+        union all
+        select * from "set_aside"
     """)
+
+
+def set_aside(databases: Databases, number: int) -> None:
+    """Keep what was found of a file that falls for it: its rejected rows are listed by reason."""
+    databases.run('insert into "set_aside" select * from "twins" where "_f" = ?', number)
 
 
 def _standing(feed: Feed) -> str:
@@ -151,6 +161,4 @@ def _standing(feed: Feed) -> str:
 
 def forget_candidates(databases: Databases) -> None:
     """Leave the temporary tables empty, for a batch without candidates."""
-    databases.run(
-        'create or replace temp table "twins" ("_f" integer, "_n" bigint, "_verdict" varchar)'
-    )
+    databases.run(f'create or replace temp table "twins" ({_TWINS})')

@@ -29,6 +29,7 @@ from ingestion.duplicates import (
     find_candidates,
     forget_candidates,
     judge_candidates,
+    set_aside,
 )
 from ingestion.loading import Loader
 from ingestion.receipts import Counts, Outcome, Receipt, settle
@@ -44,6 +45,10 @@ from tellerline.receipt_book import DUPLICATE as DUPLICATE_FILE
 from tellerline.receipt_book import LOADED, QUARANTINED, STOPPED
 
 Settled = list[tuple[Receipt, Outcome]]
+_QUARANTINED = (
+    "It is quarantined: send it again under its name, corrected, or mend the contract and run "
+    "`tellerline ingest --release` with that name."
+)
 
 
 @dataclass(slots=True)
@@ -56,7 +61,8 @@ class FeedRun:
         store: Where received content lies.
         run: Where receipts lie, with their ledger entries.
         known: Every receipt of the feed, by load id.
-        released: Load ids that pass the guards against other files.
+        released: Load ids that a person let pass the guards against other files.
+        restored: Load ids that were loaded before and pass them too.
         report: Filled on the way.
         notes: Filled on the way.
         errors: Filled on the way.
@@ -68,6 +74,7 @@ class FeedRun:
     run: RunRecord
     known: dict[str, Receipt]
     released: frozenset[str]
+    restored: frozenset[str]
     report: FeedReport = field(default_factory=FeedReport)
     notes: Notes = field(default_factory=Notes)
     errors: list[str] = field(default_factory=list)
@@ -86,6 +93,10 @@ class FeedRun:
             self._load_batch(files, repeated)
             progress(len(pending) - len(queue), len(pending))
         self.report.count_file(WAITING, len(queue))
+
+    @property
+    def _unguarded(self) -> frozenset[str]:
+        return self.released | self.restored
 
     def settle(self, settled: Settled) -> None:
         """Write outcomes to receipts and ledger, and count them."""
@@ -112,7 +123,7 @@ class FeedRun:
             if taken & {receipt.file_name, receipt.file_sha256}:
                 break
             taken.add(receipt.file_name)
-            is_released = receipt.load_id in self.released
+            is_released = receipt.load_id in self._unguarded
             original = by_content.get(receipt.file_sha256)
             if original is not None and original.load_id != receipt.load_id and not is_released:
                 count = original.outcome.counts.read
@@ -173,7 +184,7 @@ class FeedRun:
                 tallies=tallies,
                 twins=twins,
                 history=history,
-                released=self.released,
+                released=self._unguarded,
             )
 
         verdicts = judge({})
@@ -193,6 +204,7 @@ class FeedRun:
             if not fallen:
                 return again
             pinned[fallen[0]] = self._twins()[fallen[0]]
+            set_aside(databases, fallen[0])
             verdicts = judge(pinned)
 
     def _accept(self, numbers: set[int]) -> None:
@@ -228,7 +240,7 @@ class FeedRun:
         elif verdict.outcome.state == WAITING:
             self.report.count_file(WAITING)
         elif verdict.problem:
-            text = f"{name}: {verdict.problem} It is quarantined."
+            text = f"{name}: {verdict.problem} {_QUARANTINED}"
             self.errors.append(text + _meanwhile(self.feed.feed))
 
 

@@ -130,6 +130,9 @@ def _read_trailer(feed: Feed, lines: Lines, outline: Outline) -> Outline:
     total = _number(cells, trailer.amount_total.position, _CENTS if summed.scale else _TOTAL)
     if total is None:
         problem = f"states no total of {summed.name} in its trailer."
+        if any(cells[trailer.amount_total.position :][:1]):
+            shape = "whole number" if summed.scale else "number with at most two decimals"
+            problem = f"states a total of {summed.name} in its trailer that is no {shape}."
         return _faulty(outline, reasons.TRAILER_AMOUNT_TOTAL, problem)
     return replace(outline, amount_total=total.scaleb(-(summed.scale or 0)))
 

@@ -186,7 +186,8 @@ class _Run:
         report.repeated = len(arrivals.repeated)
         for receipt in arrivals.refused:
             report.errors.append(
-                f"{receipt.file_name}: is quarantined on arrival ({receipt.outcome.reason})."
+                f"{receipt.file_name}: is quarantined on arrival ({receipt.outcome.reason}); send "
+                "it again under a name, and in a folder, that one contract speaks of."
             )
             report.unknown += receipt.feed == UNKNOWN_FEED
         report.errors += [
@@ -217,18 +218,19 @@ class _Run:
             run=record,
             known=standing.known,
             released=standing.released,
+            restored=frozenset(receipt.load_id for receipt in standing.restored),
         )
         self.report.feeds[feed.feed] = run.report
         try:
             run.settle(list(standing.unsettled))
+            if standing.restored or standing.pending:
+                _drop_unfinished(databases, feed)
+            told = partial(self.progress, feed.feed)
+            run.load(list(standing.restored), told)
             if standing.stopper is not None:
                 self._tell_stopped(run, standing)
-            elif standing.pending:
-                _drop_unfinished(databases, feed)
-                run.load(
-                    list(standing.pending),
-                    lambda done, total: self.progress(feed.feed, done, total),
-                )
+            else:
+                run.load(list(standing.pending), told)
         except TellerlineError as error:
             self.report.errors.append(f"{feed.feed}: {error}")
         _describe_days(run.report, feed, run.known, self.clock.now())

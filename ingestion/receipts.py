@@ -65,6 +65,8 @@ class Receipt:
         source: The folder of the landing it lay in, or `landing`.
         outcome: What became of it; state `received` when nothing did yet.
         receipt_id: The number of its receipt; 0 before it is written.
+        settled_at: When it got its outcome; empty when it has none. A file that is loaded again,
+            because the warehouse was lost, keeps it.
     """
 
     load_id: str
@@ -77,6 +79,7 @@ class Receipt:
     received_at: datetime
     outcome: Outcome = Outcome(RECEIVED, "", Counts())
     receipt_id: int = 0
+    settled_at: str = ""
 
     @property
     def state(self) -> str:
@@ -88,6 +91,11 @@ class Receipt:
         """What files of a feed are loaded in the order of: business day, name, arrival."""
         day = self.business_date.isoformat() if self.business_date else ""
         return day, self.file_name, self.receipt_id
+
+    @property
+    def order_of_loading(self) -> tuple[str, tuple[str, str, int]]:
+        """What files were loaded in the order of: one run after the other, each in its order."""
+        return self.settled_at, self.order
 
 
 def load_id(feed: str, file_name: str, file_sha256: str) -> str:
@@ -152,7 +160,7 @@ def settle(
                 "loaded_count": counts.loaded,
                 "rejected_count": counts.rejected,
                 "duplicate_count": counts.duplicate,
-                "settled_at": timestamp(clock.now()),
+                "settled_at": _settled_at(receipt, clock),
             },
         )
         body: dict[str, Any] = {
@@ -170,6 +178,12 @@ def settle(
             body["released"] = True
         for entry_type in _entry_types(outcome):
             run.record(connection, entry_type, body, references=[reference(receipt)])
+
+
+def _settled_at(receipt: Receipt, clock: Clock) -> str:
+    if receipt.state == RECEIVED and receipt.settled_at:
+        return receipt.settled_at
+    return timestamp(clock.now())
 
 
 def reference(receipt: Receipt) -> dict[str, Any]:
@@ -223,4 +237,5 @@ def _receipt(row: sa.RowMapping) -> Receipt:
         received_at=parse_timestamp(row["received_at"]),
         outcome=Outcome(row["state"], row["reason"], counts),
         receipt_id=row["receipt_id"],
+        settled_at=row["settled_at"] or "",
     )

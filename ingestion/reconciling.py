@@ -2,7 +2,7 @@
 
 The warehouse's raw.loads is the authority on what is loaded. A process killed between the two
 databases left it ahead of the receipts; a warehouse moved away leaves it behind, and what was
-received is loaded again.
+loaded is loaded again, in the order of the first time: rows that contradict each other count by it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingestion.loading import read_loads
 from ingestion.receipts import Counts, Outcome, Receipt
 from ingestion.warehouse import Database
 from tellerline.errors import UsageError
-from tellerline.receipt_book import DUPLICATE, LOADED, QUARANTINED, RECEIVED, STOPPED
+from tellerline.receipt_book import LOADED, QUARANTINED, RECEIVED, STOPPED
 
 # Nothing was read of these: judging them again would not make them readable.
 _REFUSED_BY_NAME = frozenset(
@@ -28,6 +28,7 @@ _REFUSED_BY_NAME = frozenset(
         reasons.FUTURE_BUSINESS_DATE,
     }
 )
+_NO_OUTCOME = Outcome(RECEIVED, "", Counts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,16 @@ class Standing:
     """Where a feed stands before its pending files are loaded.
 
     Args:
-        pending: Files to load, in order.
+        restored: Files that were loaded into a warehouse that is lost, in the order of then.
+        pending: Files to load after them, in order.
         known: Every receipt, by load id, as the warehouse sees it.
-        released: Load ids that pass the guards against other files.
+        released: Load ids that a person let pass the guards against other files.
         unsettled: Outcomes that the warehouse has and the receipts lack.
         unwritten: Outcomes that the receipts have and the warehouse lacks.
         stopper: The file that stops the feed, if one does.
     """
 
+    restored: tuple[Receipt, ...]
     pending: tuple[Receipt, ...]
     known: dict[str, Receipt]
     released: frozenset[str]
@@ -112,18 +115,19 @@ def take_stock(
     load_ids = [receipt.load_id for receipt in receipts]
     written = read_loads(warehouse, load_ids) if load_ids else {}
     known: dict[str, Receipt] = {}
-    pending, unsettled, unwritten = [], [], []
+    restored, pending, unsettled, unwritten = [], [], [], []
     released = set()
     stopper = None
     for receipt in receipts:
         outcome = written.get(receipt.load_id)
         current = receipt
+        is_restored = outcome is None and receipt.state == LOADED
         if outcome is not None and outcome != receipt.outcome:
             unsettled.append((receipt, outcome))
             current = replace(receipt, outcome=outcome)
-        elif outcome is None and receipt.state in {LOADED, DUPLICATE}:
-            current = _again(receipt)
-            released.add(receipt.load_id)
+        elif is_restored:
+            current = replace(receipt, outcome=_NO_OUTCOME)
+            restored.append(current)
         elif outcome is None and receipt.state != RECEIVED:
             unwritten.append((receipt, receipt.outcome))
         if current.load_id in discard and current.state != LOADED:
@@ -135,13 +139,14 @@ def take_stock(
         elif current.load_id in release and current.state in {STOPPED, QUARANTINED}:
             if current.state == STOPPED:
                 released.add(current.load_id)
-            current = _again(current)
+            current = replace(current, outcome=_NO_OUTCOME, settled_at="")
         known[current.load_id] = current
-        if current.state == RECEIVED:
+        if current.state == RECEIVED and not is_restored:
             pending.append(current)
         elif current.state == STOPPED:
             stopper = stopper or current
     return Standing(
+        tuple(sorted(restored, key=lambda receipt: receipt.order_of_loading)),
         tuple(pending),
         known,
         frozenset(released),
@@ -149,7 +154,3 @@ def take_stock(
         tuple(unwritten),
         stopper,
     )
-
-
-def _again(receipt: Receipt) -> Receipt:
-    return replace(receipt, outcome=Outcome(RECEIVED, "", Counts()))

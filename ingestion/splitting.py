@@ -94,6 +94,14 @@ def json_cells(origins: tuple[str, ...]) -> str:
     )
 
 
+def json_types(origins: tuple[str, ...]) -> str:
+    """Return an expression: the JSON types of what stands at `origins`, or NULL for no JSON."""
+    paths = literals(json_path(origin) for origin in origins)
+    return (
+        f"case when not {is_marked()} and json_valid({LINE}) then json_type({LINE}, [{paths}]) end"
+    )
+
+
 def json_keys(feed: Feed) -> str:
     """Return an expression: the lists of keys of the objects that the fields stand in."""
     return (

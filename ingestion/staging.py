@@ -72,7 +72,8 @@ def stage_query(feed: Feed, layout: Layout) -> Stage:
     is_json = feed.file.format == "ndjson"
     checks = _line_checks(feed, layout)
     for i, field in enumerate(feed.delivered):
-        checks += checks_of(field, _text(i), values[field.name], is_json=is_json)
+        json_type = f'"_types"[{layout.position(field)}]' if is_json else ""
+        checks += checks_of(field, _text(i), values[field.name], json_type)
     branches = " ".join(
         f"when {check.condition} then {code}" for code, check in enumerate(checks, start=1)
     )
@@ -91,6 +92,7 @@ with cut as (
         "_business_date",
         "_line",
         {_cells(feed, layout)} as "_c",
+        {splitting.json_types(layout.origins) if is_json else "null"} as "_types",
         {splitting.json_keys(feed) if is_json else "null"} as "_keys",
         {splitting.json_is_plain() if is_json else "true"} as "_is_plain"
     from "lines"
@@ -99,7 +101,7 @@ with cut as (
 ),
 
 texts as (
-    select "_f", "_n", "_latest", "_business_date", "_line", "_c", "_keys", "_is_plain", {texts}
+    select *, {texts}
     from cut
 ),
 

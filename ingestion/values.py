@@ -89,22 +89,22 @@ def read_value(field: FeedField, file: FeedFile, cell: str, text: str) -> Value:
     return Value(spelled, typed, delivered if field.sign else identifier(field.name), is_misread)
 
 
-def checks_of(field: FeedField, text: str, value: Value, *, is_json: bool) -> list[Check]:
+def checks_of(field: FeedField, text: str, value: Value, json_type: str) -> list[Check]:
     """Return the checks of `field` in the order in which they are tried.
 
     Args:
         field: The field.
         text: The name of its text.
         value: How it is read.
-        is_json: Whether the text may be a JSON object or list.
+        json_type: The expression of what JSON took the value for; empty for other formats.
     """
     name = field.name
     typed = identifier(name)
     checks = []
     if field.required:
         checks.append(Check(reasons.REQUIRED_MISSING, name, f"{text} is null"))
-    if is_json:
-        checks.append(Check(reasons.NOT_SCALAR, name, _is_composite(field, text)))
+    if json_type:
+        checks += _json_checks(field, json_type)
     if value.is_misread:
         checks.append(Check(reasons.WRONG_TYPE, name, value.is_misread))
     if field.allowed is not None:
@@ -163,12 +163,14 @@ def _merged(field: FeedField) -> list[tuple[str, str]]:
     return merged
 
 
-def _is_composite(field: FeedField, text: str) -> str:
-    path = literal("$" + "".join(f'."{part}"' for part in field.origin.split(".")))
-    return (
-        f"(starts_with({text}, '{{') or starts_with({text}, '[')) "
-        f"and json_type(\"_line\", {path}) in ('OBJECT', 'ARRAY')"
-    )
+def _json_checks(field: FeedField, json_type: str) -> list[Check]:
+    checks = [Check(reasons.NOT_SCALAR, field.name, f"{json_type} in ('OBJECT', 'ARRAY')")]
+    # Whoever writes an account number as a number has lost its leading zeros. A code of a closed
+    # list is told by the list, and a sign is asked of a number.
+    if field.type == "text" and field.allowed is None and field.by_sign is None:
+        is_other = f"{json_type} not in ('VARCHAR', 'NULL')"
+        checks.append(Check(reasons.NOT_TEXT, field.name, is_other))
+    return checks
 
 
 def _misread(field: FeedField, text: str, shape: str) -> str:

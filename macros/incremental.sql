@@ -91,19 +91,31 @@ where {{ key }} in (
 {%- endif -%}
 {%- endmacro -%}
 
-{#- Deletes the days of a copy of a feed that are no longer kept, and those of which a file arrived since:
-    its rows may correct others of the day. -#}
-{%- macro forget_days_of_missing_loads(loads, feed, kept_days) -%}
+{#- The loaded files of each business day of a feed as one number, as a relation. Its rows alone do not
+    tell that a day was read with a file: all that it holds may be known already, or corrected by others. -#}
+{%- macro files_of_days(loads, feed) -%}
+(
+    select
+        told.business_date,
+        cast(sum({{ row_checksum(['told.load_id']) }}) as decimal(38, 0)) as files_checksum
+    from {{ loads }} as told
+    where told.feed = '{{ feed }}' and told.state = 'loaded'
+    group by told.business_date
+)
+{%- endmacro -%}
+
+{#- Deletes the days of a copy of a feed that are no longer kept, and those that were read before all of
+    their files were there: rows of one file may correct those of another. -#}
+{%- macro forget_days_of_other_files(loads, feed, kept_days) -%}
 {%- if is_incremental() -%}
 delete from {{ this }}
 where
     business_date not in (select kept.business_date from {{ kept_days }} as kept)
     or business_date in (
-        select arrived.business_date
-        from {{ loads }} as arrived
-        left join (select distinct held.load_id from {{ this }} as held) as seen
-            on arrived.load_id = seen.load_id
-        where arrived.feed = '{{ feed }}' and arrived.state = 'loaded' and seen.load_id is null
+        select held.business_date
+        from (select distinct told.business_date, told.files_checksum from {{ this }} as told) as held
+        left join {{ files_of_days(loads, feed) }} as files on held.business_date = files.business_date
+        where held.files_checksum is distinct from files.files_checksum
     )
 {%- endif -%}
 {%- endmacro -%}

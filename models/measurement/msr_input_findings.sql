@@ -15,6 +15,19 @@ transactions as {{ read_by_each() }} (
     where {{ is_by_as_of_date('transaction_date') }}
 ),
 
+digital_days as (
+    select * from {{ ref('fct_digital_daily') }}
+    where {{ is_by_as_of_date('activity_date') }}
+),
+
+onboarding_events as (
+    select * from {{ ref('stg_alkami__onboarding_events') }}
+),
+
+consents as (
+    select * from {{ ref('fct_consents') }}
+),
+
 descriptors as (
     select * from {{ ref('dim_merchant_descriptors') }}
 ),
@@ -29,6 +42,50 @@ members as (
 
 mcc_categories as (
     select * from {{ ref('mcc_categories') }}
+),
+
+-- Whom each feed names and in how many rows: of digital events, the days that are added up already. The
+-- snapshot is what makes a member known, and contact data is asked in the vault. Whoever applies is no
+-- member before the application is approved.
+named as (
+    select
+        'transactions' as feed,
+        member_key,
+        transaction_date as named_date,
+        true as is_member,
+        1 as row_count
+    from transactions
+    union all
+    select
+        'digital_events' as feed,
+        member_key,
+        activity_date as named_date,
+        true as is_member,
+        event_count as row_count
+    from digital_days
+    union all
+    select
+        'onboarding_events' as feed,
+        {{ token_key('member_id') }} as member_key,
+        cast(occurred_at as date) as named_date,
+        event_type in ('application.approved', 'account.funded', 'login.first') as is_member,
+        1 as row_count
+    from onboarding_events
+    union all
+    select
+        'consent_changes' as feed,
+        {{ token_key('member_id') }} as member_key,
+        cast(recorded_at as date) as named_date,
+        true as is_member,
+        1 as row_count
+    from consents
+),
+
+unknown_members as (
+    select named.*
+    from named
+    left join members on named.member_key = members.member_key
+    where members.member_key is null
 ),
 
 -- Few descriptors have a code that nobody knows.
@@ -88,14 +145,6 @@ findings as (
     where accounts.account_key is null
     union all
     select
-        'unknown_member' as finding,
-        'kept, nothing inferred until a snapshot shows the member' as treatment,
-        transactions.transaction_date
-    from transactions
-    left join members on transactions.member_key = members.member_key
-    where members.member_key is null
-    union all
-    select
         'reversed_too_often' as finding,
         'kept, taken back once and never below zero' as treatment,
         originals.transaction_date
@@ -124,7 +173,8 @@ rejected as (
         loads.feed,
         rejections.rejection_reason || coalesce(' of ' || rejections.column_name, '') as finding,
         'rejected, the line kept as it was received' as treatment,
-        loads.business_date as found_date
+        loads.business_date as found_date,
+        1 as row_count
     from rejections
     inner join loads on rejections.load_id = loads.load_id
 ),
@@ -134,8 +184,17 @@ listed as (
         'transactions' as feed,
         finding,
         treatment,
-        found_date
+        found_date,
+        1 as row_count
     from findings
+    union all
+    select
+        feed,
+        case when is_member then 'unknown_member' else 'applicant' end as finding,
+        'kept, nothing inferred until a snapshot shows the member' as treatment,
+        named_date as found_date,
+        row_count
+    from unknown_members
     union all
     select * from rejected
 ),
@@ -145,7 +204,7 @@ final as (
         feed,
         finding,
         treatment,
-        count(*) as row_count,
+        cast(sum(row_count) as bigint) as row_count,
         max(found_date) as latest_date
     from listed
     group by feed, finding, treatment

@@ -167,6 +167,8 @@ banded as (
             as minimum_history_days,
         coalesce(exact.lower_ratio, kindred.lower_ratio, common.lower_ratio) as lower_ratio,
         coalesce(exact.upper_ratio, kindred.upper_ratio, common.upper_ratio) as upper_ratio,
+        coalesce(exact.weekday_lower_ratio, kindred.weekday_lower_ratio, common.weekday_lower_ratio)
+            as weekday_lower_ratio,
         coalesce(exact.least_difference, kindred.least_difference, common.least_difference)
             as least_difference,
         coalesce(exact.at_most, kindred.at_most, common.at_most) as at_most,
@@ -174,6 +176,9 @@ banded as (
         -- Odd days that were meant, such as holidays, of the subject, its family and all.
         '|' || coalesce(exact.accepted_dates, '') || '|' || coalesce(kindred.accepted_dates, '') || '|'
         || coalesce(common.accepted_dates, '') || '|' as accepted_dates,
+        -- The level that a person accepted, while too few days have passed since to say what is usual.
+        case when exact.history_from_date <= {{ as_of_date() }} then exact.accepted_value end
+            as accepted_value,
         -- A jump that was meant is the beginning of what is usual.
         greatest(
             {{ history_start('exact.history_from_date') }},
@@ -196,6 +201,8 @@ ranked as (
         banded.signal_kind,
         banded.subject_id,
         banded.history_days,
+        banded.weekday_lower_ratio,
+        earlier.earlier_date,
         earlier.earlier_value,
         row_number() over (
             partition by banded.signal_kind, banded.subject_id order by earlier.earlier_date desc
@@ -220,32 +227,56 @@ usual as (
     group by signal_kind, subject_id
 ),
 
+-- A week may have a rhythm: of the days that say what is usual, those of the weekday that is judged. Their
+-- lower quartile is a usual one also where every other of them is a payday, or one is a holiday.
+weekdays as (
+    select
+        measured.signal_kind,
+        measured.subject_id,
+        measured.observed_date,
+        {{ quantile('ranked.earlier_value', 0.25) }} as weak_value
+    from measured
+    inner join ranked
+        on measured.signal_kind = ranked.signal_kind and measured.subject_id = ranked.subject_id
+    where
+        ranked.recency <= ranked.history_days
+        and ranked.weekday_lower_ratio is not null
+        and {{ days_between('ranked.earlier_date', 'measured.observed_date') }} % 7 = 0
+    group by measured.signal_kind, measured.subject_id, measured.observed_date
+    having count(*) > 1
+),
+
+levelled as (
+    select
+        banded.*,
+        usual.usual_value,
+        coalesce(usual.history_days, 0) as found_days,
+        coalesce(usual.history_days, 0) < banded.minimum_history_days and banded.accepted_value is not null
+            as is_level_accepted,
+        case
+            when usual.history_days >= banded.minimum_history_days then usual.usual_value
+            else banded.accepted_value
+        end as level_value
+    from banded
+    left join usual on banded.signal_kind = usual.signal_kind and banded.subject_id = usual.subject_id
+),
+
 -- Whole numbers in the band, from the first to the last.
 limited as (
     select
-        banded.*,
-        coalesce(usual.history_days, 0) as found_days,
-        usual.usual_value,
+        *,
         case
-            when banded.at_most is not null then 0
-            when usual.history_days >= banded.minimum_history_days
+            when at_most is not null then 0
+            when level_value is not null
                 then
-                    greatest(0, ceil(least(
-                        usual.usual_value * banded.lower_ratio,
-                        usual.usual_value - banded.least_difference
-                    )))
+                    greatest(0, ceil(least(level_value * lower_ratio, level_value - least_difference)))
         end as lowest_value,
         case
-            when banded.at_most is not null then banded.at_most
-            when usual.history_days >= banded.minimum_history_days
-                then
-                    floor(greatest(
-                        usual.usual_value * banded.upper_ratio,
-                        usual.usual_value + banded.least_difference
-                    ))
+            when at_most is not null then at_most
+            when level_value is not null
+                then floor(greatest(level_value * upper_ratio, level_value + least_difference))
         end as highest_value
-    from banded
-    left join usual on banded.signal_kind = usual.signal_kind and banded.subject_id = usual.subject_id
+    from levelled
 ),
 
 compared as (
@@ -253,10 +284,24 @@ compared as (
         limited.*,
         measured.observed_date,
         measured.observed_value,
+        case
+            when limited.highest_value is null or weekdays.weak_value is null then limited.lowest_value
+            else
+                greatest(limited.lowest_value, ceil(least(
+                    weekdays.weak_value * limited.weekday_lower_ratio,
+                    weekdays.weak_value - limited.least_difference
+                )))
+        end as lowest_of_day,
+        limited.highest_value is not null and weekdays.weak_value is not null as is_held_to_weekday,
         limited.accepted_dates like '%|' || cast(measured.observed_date as string) || '|%' as is_accepted
     from measured
     inner join limited
         on measured.signal_kind = limited.signal_kind and measured.subject_id = limited.subject_id
+    left join weekdays
+        on
+            measured.signal_kind = weekdays.signal_kind
+            and measured.subject_id = weekdays.subject_id
+            and measured.observed_date = weekdays.observed_date
 ),
 
 judged as (
@@ -264,7 +309,7 @@ judged as (
         *,
         case
             when is_accepted or highest_value is null then 'not_judged'
-            when observed_value between lowest_value and highest_value then 'within'
+            when observed_value between lowest_of_day and highest_value then 'within'
             else 'outside'
         end as verdict,
         case signal_kind
@@ -293,7 +338,7 @@ final as (
         observed_value,
         found_days as history_days,
         cast(usual_value as decimal(18, 2)) as usual_value,
-        cast(lowest_value as bigint) as lowest_value,
+        cast(lowest_of_day as bigint) as lowest_value,
         cast(highest_value as bigint) as highest_value,
         verdict,
         observation || case
@@ -303,9 +348,17 @@ final as (
                     ', not judged: ' || history || ', '
                     || coalesce(cast(minimum_history_days as string), 'no number of them') || ' needed'
             else
-                ', expected ' || cast(cast(lowest_value as bigint) as string) || ' to '
+                ', expected ' || cast(cast(lowest_of_day as bigint) as string) || ' to '
                 || cast(cast(highest_value as bigint) as string)
-                || case when at_most is null then ' by the median of ' || history else '' end
+                || case
+                    when at_most is not null then ''
+                    when is_level_accepted
+                        then
+                            ' by the ' || cast(accepted_value as string) || ' accepted from '
+                            || cast(history_from_date as string) || ' on'
+                    else ' by the median of ' || history
+                end
+                || case when is_held_to_weekday then ' and of that weekday' else '' end
         end as verdict_reason,
         owner_name
     from judged

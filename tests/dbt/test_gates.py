@@ -42,6 +42,15 @@ EVERYBODY = f"""
     insert into segments.seg_{SEGMENT}
     select member_id, 'by mistake' from core.dim_members
 """
+# Rows of transactions a day of 10,000 simulated members, a month end (15805) and a holiday (6507)
+# among them; the last one is a Wednesday.
+SIMULATED = (
+    *(8074, 7425, 13727, 8898, 8214, 8831, 9792, 8044, 7522, 11827, 7830, 8254, 8794, 10379),
+    *(8199, 7678, 11821, 7929, 8196, 8884, 9933, 8079, 7615, 11737, 7927, 8093, 8983, 9053),
+    *(7845, 7165, 15805, 8244, 8566, 9234, 10241, 7790, 7255, 6507, 12416, 7967),
+)
+AFTER_THE_HOLIDAY = 1
+"""How many days before the last one a day brought twice as much as its weekday brings."""
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +149,72 @@ def test_a_dated_line_with_owner_and_reason_accepts_a_jump(gate, change, kind, s
         update seeds.quality_bands set {accepted} where {where};
     """)
     assert gate.refusals() == []
+
+
+def bring(gate: Gate, feed: str, rows: list[int]) -> None:
+    """Have a feed that brought so many rows a day, the last on the day of the build."""
+    gate.connection.execute(
+        "delete from staging.stg_alkami__loads where feed = ? and business_date < '2026-07-01'",
+        [feed],
+    )
+    gate.connection.execute(
+        """
+        insert into staging.stg_alkami__loads by name
+        select
+            'l' || place as load_id,
+            ? as feed,
+            'loaded' as state,
+            unnest(?::bigint[]) as loaded_count,
+            date '2026-06-30' - (? - generate_subscripts(?::bigint[], 1))::integer
+                as business_date
+        from (select 1 as place)
+        """,
+        [feed, rows, len(rows), rows],
+    )
+
+
+@pytest.mark.parametrize("last", [len(SIMULATED), len(SIMULATED) - 4, len(SIMULATED) - 8])
+def test_ordinary_days_month_ends_and_holidays_pass(gate, last):
+    bring(gate, "transactions", list(SIMULATED[:last]))
+    assert gate.refusals() == []
+
+
+@pytest.mark.parametrize("back", range(7))
+def test_half_of_the_transactions_is_refused(gate, back):
+    rows = list(SIMULATED)
+    rows[-1 - back] //= 2
+    bring(gate, "transactions", rows)
+    said = [words for words in gate.refusals() if words.startswith("feed transactions brought ")]
+    assert len(said) == (back != AFTER_THE_HOLIDAY)
+    assert all(" earlier days and of that weekday" in words for words in said)
+
+
+def test_a_feed_that_stays_halved_is_refused_on_each_day(gate):
+    rows = [*SIMULATED[:-3], *(count // 2 for count in SIMULATED[-3:])]
+    for last in range(3):
+        bring(gate, "transactions", rows[: len(rows) - last])
+        assert gate.refusals()
+
+
+@pytest.mark.parametrize(("measured", "is_refused"), [(9, False), (400, True)])
+def test_an_accepted_value_lets_only_itself_through(gate, measured, is_refused):
+    gate.connection.execute(f"""
+        create temp table one as
+        select * from klis.fct_member_klis where kli_id = '{KLI}' limit 1;
+        delete from klis.fct_member_klis where kli_id = '{KLI}';
+        insert into klis.fct_member_klis
+        select * exclude (place) replace ('m' || place as member_id)
+        from one, range({measured}) as places (place);
+    """)
+    assert len(gate.refusals()) == 1
+    gate.connection.execute(f"""
+        insert into seeds.quality_bands by name
+        select 'kli_coverage' as signal_kind, '{KLI}' as subject, date '2026-06-30'
+            as history_from_date, 9 as accepted_value, 'team' as owner, 'meant' as reason
+    """)
+    said = gate.refusals()
+    assert len(said) == is_refused
+    assert all("by the 9 accepted from 2026-06-30 on" in words for words in said)
 
 
 @pytest.mark.parametrize("lacking", ["owner", "reason"])

@@ -214,10 +214,18 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             "delete from core.dim_accounts where product_type = 'savings'",
         ),
         (
-            "msr_input_findings__whom_transactions_name_is_known",
+            "msr_input_findings__whom_feeds_name_is_known",
             (
                 "insert into measurement.msr_input_findings values "
-                "('transactions', 'unknown_member', 'kept', 1, date '2026-06-30')"
+                "('digital_events', 'unknown_member', 'kept', 1, date '2026-06-30')"
+            ),
+        ),
+        (
+            "assert_contacts_name_known_members",
+            (
+                "insert into vault.identity.fct_person_members by name select * replace ("
+                "'nobody' as member_id, 'absent' as member_standing) "
+                "from vault.identity.fct_person_members limit 1"
             ),
         ),
     ],

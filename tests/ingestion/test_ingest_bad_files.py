@@ -62,6 +62,23 @@ def test_trailer_with_a_wrong_total(site: Site, total: str) -> None:
     expect_quarantined(site, dict.fromkeys(TOTALS, "trailer_amount_total"), rows=20)
 
 
+@pytest.mark.parametrize(
+    ("total", "told"),
+    [
+        ("0.01", "states another amount total in its trailer than its rows add up to."),
+        ("", "states no total of amount in its trailer."),
+        ("12.345", "states a total of amount in its trailer that is no number with at most two "),
+    ],
+)
+def test_what_is_wrong_with_a_total_is_told_without_it(site: Site, total: str, told: str) -> None:
+    lines = lines_of("transactions", make_rows("transactions", 20))
+    site.put("transactions", pack("transactions", [*lines[:-1], f"TRAILER,20,{total}"]))
+    (error,) = site.run().errors
+    assert error.startswith(f"{name_of('transactions')}: {told}")
+    assert "It is quarantined: send it again under its name, corrected" in error
+    assert not total or total not in error
+
+
 def test_a_changed_amount_does_not_pass_the_total(site: Site) -> None:
     rows = make_rows("transactions", 20)
     lines = lines_of("transactions", rows)

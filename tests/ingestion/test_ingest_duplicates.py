@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
+import pytest
 from feed_site import (
     DATABASE,
     DAY,
@@ -99,6 +103,78 @@ def test_across_files_of_one_batch_the_earlier_day_wins(site: Site) -> None:
     assert site.query("select mcc from raw.transactions where transaction_id like '%-0'") == [
         ("1234",)
     ]
+
+
+RAW_TABLES = ("raw.loads", "raw.rejections", *(f"raw.{feed}" for feed in NAMES))
+
+
+def everything(site: Site) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of all tables but when they were loaded, which a second time is later."""
+    return {
+        table: site.query(
+            f"select * exclude (loaded_at) from {table} order by all"
+            if table != "raw.rejections"
+            else f"select * from {table} order by all",
+            "vault" if DATABASE.get(table.removeprefix("raw.")) == "vault" else "warehouse",
+        )
+        for table in RAW_TABLES
+    }
+
+
+def test_a_lost_warehouse_is_loaded_again_in_the_order_of_the_first_time(site: Site) -> None:
+    """The later business day came first, and a file that a person let in came last."""
+    others = [feed for feed in NAMES if feed != CORRECTED]
+    rows = {feed: make_rows(feed, 20) for feed in NAMES}
+    run(site, {(feed, 0): rows[feed] for feed in NAMES})
+    site.now += timedelta(hours=1)
+    early = {
+        (feed, 2): [changed(feed, rows[feed][0]), *make_rows(feed, 9, start=50)] for feed in others
+    }
+    run(site, early)
+    site.now += timedelta(hours=1)
+    again = [changed(CORRECTED, rows[CORRECTED][0]), *rows[CORRECTED][1:]]
+    run(site, {(CORRECTED, 0): again, ("transactions", 3): rows["transactions"]})
+    site.now += timedelta(hours=1)
+    site.run(contracts=tolerant_contracts(site), release=frozenset({CORRECTED}))
+    first = everything(site)
+    states = [state for _, _, state, *_ in site.loads()]
+    assert (states.count("loaded"), states.count("duplicate")) == (len(NAMES) + len(others) + 1, 1)
+    site.settings.warehouse.unlink()
+    site.now += timedelta(days=1)
+    report = site.run(contracts=tolerant_contracts(site))
+    assert everything(site) == first, report.errors
+    # A second loss makes no difference, nor does what arrives in the same run.
+    site.settings.warehouse.unlink()
+    site.now += timedelta(days=1)
+    new = [
+        changed("transactions", rows["transactions"][5]),
+        *make_rows("transactions", 20, start=200),
+    ]
+    run(site, {("transactions", 9): new})
+    held = site.query("select mcc from raw.transactions where transaction_id like '%-5'")
+    assert held == [("5812",)]
+
+
+@pytest.mark.parametrize("feed", sorted(set(NAMES) - {CORRECTED, "consent_changes"}))
+@pytest.mark.parametrize("is_loaded_before", [True, False])
+def test_the_rows_that_a_file_is_quarantined_for_are_listed(
+    site: Site, feed: str, is_loaded_before: bool
+) -> None:
+    rows = make_rows(feed, 20)
+    contradicting = [*(changed(feed, row) for row in rows[:3]), *make_rows(feed, 17, start=50)]
+    site.put(feed, pack(feed, lines_of(feed, rows)), before(1))
+    if is_loaded_before:
+        site.run()
+    site.put(feed, pack(feed, lines_of(feed, contradicting)))
+    (error,) = site.run().errors
+    assert f"{name_of(feed)}: has 3 bad rows of 20" in error
+    assert "see raw.rejections" in error
+    first = 1 if feed in JSON_FEEDS else 2
+    key = ", ".join(contract_of(feed)["key"])
+    assert site.rejections(feed) == [
+        (first + place, "conflicting_duplicate", key, "key") for place in range(3)
+    ]
+    assert site.count(feed) == 20
 
 
 def test_a_key_with_no_value_is_a_key(site: Site) -> None:

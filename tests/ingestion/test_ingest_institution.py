@@ -161,7 +161,7 @@ def nested_events() -> dict[str, Any]:
     ]
     for field in contract["fields"]:
         if field["name"] == "event_type":
-            field["mapping"] = {"LOGON": "login", "ZELLE_SEND": "p2p"}
+            field["mapping"] = {"LOGON": "login", "7": "p2p"}
         if field["name"] == "amount":
             field["scale"] = 2
     return contract
@@ -176,7 +176,7 @@ def test_files_of_another_shape_load_with_contracts_alone(site: Site) -> None:
     text = "".join("\t".join(row) + "\r\n" for row in rows)
     site.put("account_snapshot", text.encode(), name="2026-03-09.accounts.tsv")
     event = {
-        "meta": {"event": {"id": "e1", "name": "ZELLE_SEND"}, "time": "2026-03-09T10:00:00-0500"},
+        "meta": {"event": {"id": "e1", "name": 7}, "time": "2026-03-09T10:00:00-0500"},
         "who": {"cif": "000012345", "device": "d"},
         "result": "OK",
         "cents": 1999,

@@ -113,6 +113,13 @@ BAD_EVENTS = [
     (("data", "success"), None, "required_missing", "empty"),
     (("data", "member_number"), {"a": 1}, "not_scalar", "text(7)"),
     (("data", "member_number"), "", "required_missing", "empty"),
+    (("data", "member_number"), 700000001, "not_text", "number"),
+    (("data", "member_number"), 7000.5, "not_text", "number"),
+    (("data", "member_number"), True, "not_text", "text(4)"),
+    (("data", "device_id"), -30, "not_text", "number"),
+    (("data", "page"), False, "not_text", "text(5)"),
+    (("data", "page"), {}, "not_scalar", "text(2)"),
+    (("data", "device_type"), 1, "not_allowed", "number"),
     (("id",), None, "required_missing", "empty"),
     (("timestamp",), 1773050400, "wrong_type", "number"),
 ]

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ forget_days_of_missing_loads(
+    pre_hook="{{ forget_days_of_other_files(
         ref('stg_alkami__loads'), 'account_snapshot', kept_snapshot_days()
     ) }}",
     post_hook="{{ remember_logic() }}",
@@ -60,29 +60,32 @@ latest as (
 
 final as (
     select
-        business_date,
-        member_id,
-        member_type,
-        member_status,
-        member_since_date,
-        cast(birth_year as integer) as birth_year,
-        is_minor,
-        is_employee,
-        home_zip,
-        branch_code,
-        account_id,
-        product_code,
-        product_type,
-        ownership_role,
-        opened_date,
-        closed_date,
-        account_status,
-        cast(current_balance as decimal(18, 2)) as current_balance_amount,
-        cast(available_balance as decimal(18, 2)) as available_balance_amount,
-        cast(credit_limit as decimal(18, 2)) as credit_limit_amount,
-        interest_rate as interest_rate_ratio,
-        load_id
+        latest.business_date,
+        latest.member_id,
+        latest.member_type,
+        latest.member_status,
+        latest.member_since_date,
+        cast(latest.birth_year as integer) as birth_year,
+        latest.is_minor,
+        latest.is_employee,
+        latest.home_zip,
+        latest.branch_code,
+        latest.account_id,
+        latest.product_code,
+        latest.product_type,
+        latest.ownership_role,
+        latest.opened_date,
+        latest.closed_date,
+        latest.account_status,
+        cast(latest.current_balance as decimal(18, 2)) as current_balance_amount,
+        cast(latest.available_balance as decimal(18, 2)) as available_balance_amount,
+        cast(latest.credit_limit as decimal(18, 2)) as credit_limit_amount,
+        latest.interest_rate as interest_rate_ratio,
+        latest.load_id,
+        files.files_checksum
     from latest
+    inner join {{ files_of_days(ref('stg_alkami__loads'), 'account_snapshot') }} as files
+        on latest.business_date = files.business_date
 )
 
 select * from final
