@@ -906,7 +906,7 @@ left join first_uses using (application_id);
 create table fct_member_activity as
 with spend_classes as (
     select * from dim_spend_classes
-    where direction = 'credit' and category_id = 'payroll'
+    where direction = 'credit' and category_id in ('payroll', 'retirement_income')
 ),
 
 onboarding as (
@@ -930,10 +930,12 @@ digital as (
     group by member_id
 ),
 
-payroll as (
+income as (
     select
         spend_days.member_id,
-        max(spend_days.transaction_date) as last_payroll_date
+        max(case when spend_classes.category_id = 'payroll' then spend_days.transaction_date end)
+            as last_payroll_date,
+        max(spend_days.transaction_date) as last_income_date
     from fct_member_spend_days as spend_days
     inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
     group by spend_days.member_id
@@ -953,11 +955,12 @@ select
     cast(coalesce(digital.bill_pay_count_90_days, 0) as bigint) as bill_pay_count_90_days,
     cast(coalesce(digital.p2p_count_90_days, 0) as bigint) as p2p_count_90_days,
     cast(coalesce(digital.rdc_count_90_days, 0) as bigint) as rdc_count_90_days,
-    payroll.last_payroll_date,
+    income.last_payroll_date,
+    income.last_income_date,
     funding.last_funded_date
 from dim_members as members
 left join digital on members.member_id = digital.member_id
-left join payroll on members.member_id = payroll.member_id
+left join income on members.member_id = income.member_id
 left join funding on members.member_id = funding.member_id;
 
 -- What is paid on a schedule. Movements name no party, what is sensitive is read by nobody, and a card
@@ -1300,7 +1303,7 @@ joined as (
         activity.login_count_30_days,
         activity.last_login_date,
         activity.last_funded_date,
-        coalesce(date_diff('day', activity.last_payroll_date, getvariable('as_of_date')) < 60, false)
+        coalesce(date_diff('day', activity.last_income_date, getvariable('as_of_date')) < 60, false)
             as has_direct_deposit,
         case when activity.login_count_30_days > 0 then 1 else 0 end
         + case when activity.bill_pay_count_90_days >= 2 then 1 else 0 end
@@ -2151,15 +2154,15 @@ where use_count >= 2;
 create table kli_behaviour__direct_deposit as
 with spend_days as (
     select * from fct_member_spend_days
-    where transaction_date > getvariable('as_of_date') - 60
+    where transaction_date > getvariable('as_of_date') - 65
 ),
 
 spend_classes as (
     select * from dim_spend_classes
-    where direction = 'credit' and category_id = 'payroll'
+    where direction = 'credit' and category_id in ('payroll', 'retirement_income')
 ),
 
-wages as (
+income as (
     select
         spend_days.member_id,
         sum(spend_days.transaction_count) as payment_count,
@@ -2180,8 +2183,8 @@ select
     first_seen,
     last_seen,
     cast(confidence as decimal(4, 2)) as confidence,
-    cast(payment_count as string) || ' wage payments within 60 days' as rationale
-from wages
+    cast(payment_count as string) || ' payments of wages or pension within 65 days' as rationale
+from income
 where payment_count >= 2;
 
 create table kli_behaviour__funded_not_active as
@@ -2809,7 +2812,7 @@ measured as (
                 then extract(year from getvariable('as_of_date')) - members.birth_year
         end as age_years,
         date_diff('day', activity.last_login_date, getvariable('as_of_date')) as days_since_login,
-        date_diff('day', activity.last_payroll_date, getvariable('as_of_date')) as days_since_payroll,
+        date_diff('day', activity.last_income_date, getvariable('as_of_date')) as days_since_income,
         date_diff('day', activity.last_funded_date, getvariable('as_of_date')) as days_since_funding,
         activity.login_count_30_days,
         activity.bill_pay_count_90_days >= 2 as is_bill_pay_user,
@@ -2854,8 +2857,8 @@ select
         when holdings.deposit_balance_amount < 50000 then '10k_to_50k'
         else 'over_50k'
     end as deposit_balance_band,
-    coalesce(measured.days_since_payroll < 60, false) as has_direct_deposit,
-    cast(measured.days_since_payroll as integer) as days_since_payroll,
+    coalesce(measured.days_since_income < 60, false) as has_direct_deposit,
+    cast(measured.days_since_income as integer) as days_since_income,
     cast(measured.days_since_login as integer) as days_since_login,
     measured.login_count_30_days,
     case
@@ -2995,15 +2998,15 @@ where
 create table seg_retention__direct_deposit_stopped as
 select
     member_id,
-    'Last wages here ' || cast(days_since_payroll as string) || ' days ago' as reason
+    'Last wages or pension here ' || cast(days_since_income as string) || ' days ago' as reason
 from dim_member_profile
 where
     member_type = 'individual'
     and member_status = 'active'
     and not is_minor
     and has_checking
-    and days_since_payroll >= 60
-    and days_since_payroll <= 180;
+    and days_since_income >= 60
+    and days_since_income <= 180;
 
 create table seg_business__payroll_processor as
 select

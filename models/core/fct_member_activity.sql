@@ -14,7 +14,7 @@ spend_days as (
 
 spend_classes as (
     select * from {{ ref('dim_spend_classes') }}
-    where direction = 'credit' and category_id = 'payroll'
+    where direction = 'credit' and category_id in ('payroll', 'retirement_income')
 ),
 
 onboarding as (
@@ -38,10 +38,12 @@ digital as (
     group by member_key
 ),
 
-payroll as (
+income as (
     select
         spend_days.member_key,
-        max(spend_days.transaction_date) as last_payroll_date
+        max(case when spend_classes.category_id = 'payroll' then spend_days.transaction_date end)
+            as last_payroll_date,
+        max(spend_days.transaction_date) as last_income_date
     from spend_days
     inner join spend_classes on spend_days.spend_class_key = spend_classes.spend_class_key
     group by spend_days.member_key
@@ -63,11 +65,12 @@ final as (
         cast(coalesce(digital.bill_pay_count_90_days, 0) as bigint) as bill_pay_count_90_days,
         cast(coalesce(digital.p2p_count_90_days, 0) as bigint) as p2p_count_90_days,
         cast(coalesce(digital.rdc_count_90_days, 0) as bigint) as rdc_count_90_days,
-        payroll.last_payroll_date,
+        income.last_payroll_date,
+        income.last_income_date,
         funding.last_funded_date
     from members
     left join digital on members.member_key = digital.member_key
-    left join payroll on members.member_key = payroll.member_key
+    left join income on members.member_key = income.member_key
     left join funding on members.member_id = funding.member_id
 )
 

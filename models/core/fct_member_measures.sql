@@ -189,7 +189,7 @@ joined as (
         activity.login_count_30_days,
         activity.last_login_date,
         activity.last_funded_date,
-        coalesce({{ days_between('activity.last_payroll_date', as_of_date()) }} < 60, false)
+        coalesce({{ days_between('activity.last_income_date', as_of_date()) }} < 60, false)
             as has_direct_deposit,
         case when activity.login_count_30_days > 0 then 1 else 0 end
         + case when activity.bill_pay_count_90_days >= 2 then 1 else 0 end
@@ -240,7 +240,7 @@ final as (
             as deposit_wallet_ratio,
         cast(debit_count_30_days as integer) as debit_count_30_days,
         cast(digital_service_count as integer) as digital_service_count,
-        -- Wages weigh most: who is paid here lives here.
+        -- Wages and pensions weigh most: who is paid here lives here.
         cast(
             case when has_direct_deposit then 30 else 0 end
             + case when recurring_payee_count >= 3 then 20 else 0 end
@@ -249,7 +249,7 @@ final as (
             + case when product_type_count >= 2 then 15 else 0 end
             as integer
         ) as primary_institution_index,
-        -- Of members of less than 180 days: a quarter each for money, login, payment and wages.
+        -- Of members of less than 180 days: a quarter each for money, login, payment and income.
         case
             when tenure_days < 180
                 then cast(

@@ -73,7 +73,7 @@ measured as (
                 then extract(year from {{ as_of_date() }}) - members.birth_year
         end as age_years,
         {{ days_between('activity.last_login_date', as_of_date()) }} as days_since_login,
-        {{ days_between('activity.last_payroll_date', as_of_date()) }} as days_since_payroll,
+        {{ days_between('activity.last_income_date', as_of_date()) }} as days_since_income,
         {{ days_between('activity.last_funded_date', as_of_date()) }} as days_since_funding,
         activity.login_count_30_days,
         activity.bill_pay_count_90_days >= 2 as is_bill_pay_user,
@@ -120,8 +120,8 @@ final as (
             when holdings.deposit_balance_amount < 50000 then '10k_to_50k'
             else 'over_50k'
         end as deposit_balance_band,
-        coalesce(measured.days_since_payroll < 60, false) as has_direct_deposit,
-        cast(measured.days_since_payroll as integer) as days_since_payroll,
+        coalesce(measured.days_since_income < 60, false) as has_direct_deposit,
+        cast(measured.days_since_income as integer) as days_since_income,
         cast(measured.days_since_login as integer) as days_since_login,
         measured.login_count_30_days,
         case

@@ -20,6 +20,7 @@ UNSCHEDULED = {
 YEARLY = {"weekly": 52, "biweekly": 26, "semimonthly": 24, "monthly": 12, "quarterly": 4}
 PAY_DAYS = {"weekly": 7, "biweekly": 14, "semimonthly": 15, "monthly": 30, "quarterly": 91}
 INCOMES = {"payroll", "retirement_income", "gig_income"}
+PAY = {"payroll", "retirement_income"}
 SUBSCRIPTIONS = {"streaming", "games_and_apps", "business_software", "fitness"}
 BOUGHT = {"food", "dining", "shopping", "travel", "vehicle", "leisure"}
 LENT = {"mortgage", "heloc", "auto_loan", "student_loan", "personal_loan"}
@@ -201,9 +202,20 @@ class Measures:
             default=None,
         )
 
+    def last_income(self, member: str) -> date | None:
+        """Return the day of the last wages or pension paid here."""
+        return max(
+            (
+                p.day
+                for p in self.payments[member]
+                if p.direction == "credit" and p.reading.category in PAY
+            ),
+            default=None,
+        )
+
     def is_paid_here(self, member: str) -> bool:
-        """Say whether wages came within the last 60 days."""
-        last = self.last_wages(member)
+        """Say whether wages or a pension came within the last 60 days."""
+        last = self.last_income(member)
         return last is not None and (self.today - last).days < 60
 
     def recent(self, member: str, days: int) -> list[Payment]:

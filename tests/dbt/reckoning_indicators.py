@@ -14,7 +14,7 @@ from decimal import Decimal
 from tests.dbt.reading import Reading, read_seed
 from tests.dbt.reckoning import Payment
 from tests.dbt.reckoning_events import FAMILY_EVENTS, LIFE_EVENTS
-from tests.dbt.reckoning_flows import Measures
+from tests.dbt.reckoning_flows import PAY, Measures
 
 TENURES = {
     "client__tenure_under_1_year": range(365),
@@ -183,8 +183,8 @@ def _direct_deposit(measures: Measures) -> dict[str, Fact]:
     for member in measures.institution.members:
         wages = [
             p
-            for p in measures.recent(member, 60)
-            if p.direction == "credit" and p.reading.category == "payroll"
+            for p in measures.recent(member, 65)
+            if p.direction == "credit" and p.reading.category in PAY
         ]
         if len(wages) >= 2:
             found[member] = Fact(len(wages), sum((p.amount for p in wages), Decimal(0)))

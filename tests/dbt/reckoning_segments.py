@@ -41,13 +41,13 @@ class Person:
         }
         funded = measures.funded(member)
         self.since_funding = (today - max(funded)).days if funded else None
-        wages = measures.last_wages(member)
-        self.since_wages = (today - wages).days if wages else None
+        income = measures.last_income(member)
+        self.since_income = (today - income).days if income else None
 
     @property
     def is_paid_here(self) -> bool:
-        """Whether wages came within 60 days."""
-        return self.since_wages is not None and self.since_wages < 60
+        """Whether wages or a pension came within 60 days."""
+        return self.since_income is not None and self.since_income < 60
 
     @property
     def engagement(self) -> str:
@@ -224,7 +224,7 @@ def _rules() -> Iterator[tuple[str, Rule]]:
     )
     yield (
         "retention__direct_deposit_stopped",
-        lambda p: p.is_individual and "checking" in p.products and _within(p.since_wages, 60, 180),
+        lambda p: p.is_individual and "checking" in p.products and _within(p.since_income, 60, 180),
     )
     yield (
         "retention__dormant_digital",

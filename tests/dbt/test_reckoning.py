@@ -53,7 +53,7 @@ COLUMNS: dict[str, Callable[[Person], Any]] = {
     "tenure_days": lambda p: p.tenure,
     "open_account_count": lambda p: p.account_count,
     "has_direct_deposit": lambda p: p.is_paid_here,
-    "days_since_payroll": lambda p: p.since_wages,
+    "days_since_income": lambda p: p.since_income,
     "days_since_login": lambda p: p.since_login,
     "login_count_30_days": lambda p: p.login_count,
     "digital_engagement_band": lambda p: p.engagement,

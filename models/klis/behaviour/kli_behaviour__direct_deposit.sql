@@ -1,20 +1,21 @@
 with
 
+-- Two months, and the days by which a payment comes early on a weekend or holiday.
 spend_days as (
     select * from {{ ref('fct_member_spend_days') }}
-    where {{ is_within_days('transaction_date', 60) }}
+    where {{ is_within_days('transaction_date', 65) }}
 ),
 
 spend_classes as (
     select * from {{ ref('dim_spend_classes') }}
-    where direction = 'credit' and category_id = 'payroll'
+    where direction = 'credit' and category_id in ('payroll', 'retirement_income')
 ),
 
 members as (
     select * from {{ ref('dim_members') }}
 ),
 
-wages as (
+income as (
     select
         spend_days.member_key,
         sum(spend_days.transaction_count) as payment_count,
@@ -32,15 +33,15 @@ final as (
     select
         members.member_id,
         'behaviour__direct_deposit' as kli_id,
-        cast(wages.payment_count as bigint) as evidence_count,
-        cast(wages.payment_amount as decimal(18, 2)) as evidence_amount,
-        wages.first_seen,
-        wages.last_seen,
-        cast(wages.confidence as decimal(4, 2)) as confidence,
-        cast(wages.payment_count as string) || ' wage payments within 60 days' as rationale
-    from wages
-    inner join members on wages.member_key = members.member_key
-    where wages.payment_count >= 2
+        cast(income.payment_count as bigint) as evidence_count,
+        cast(income.payment_amount as decimal(18, 2)) as evidence_amount,
+        income.first_seen,
+        income.last_seen,
+        cast(income.confidence as decimal(4, 2)) as confidence,
+        cast(income.payment_count as string) || ' payments of wages or pension within 65 days' as rationale
+    from income
+    inner join members on income.member_key = members.member_key
+    where income.payment_count >= 2
 )
 
 select * from final
