@@ -196,6 +196,25 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             "update klis.fct_member_klis set kli_id = 'spend__x' where kli_id = 'spend__coffee'",
         ),
         (
+            "assert_law_tags_hold",
+            (
+                "insert into seeds.class_law_tags values "
+                "('merchant', 'no such', 'proxy', null, 'Shows it.', 'Regulation B')"
+            ),
+        ),
+        (
+            "assert_law_tags_hold",
+            "delete from seeds.merchant_categories where category_id = 'childcare'",
+        ),
+        (
+            "class_law_tags__law_tag_is_known",
+            "update seeds.class_law_tags set law_tag = 'proxi' where match_value = 'beauty'",
+        ),
+        (
+            "class_law_tags__holds",
+            "update seeds.class_law_tags set reason = '' where match_value = 'beauty'",
+        ),
+        (
             "assert_merchant_seeds_agree",
             "update seeds.merchants set category_id = 'no such' where merchant_id = 'starbucks'",
         ),
