@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 
 from activation.governance.segments import Purpose
+from activation.governance.words import FORBIDDEN_WORDS, find_sensitive_words
 from tellerline.durable import create_file
 from tellerline.errors import UsageError
 
@@ -137,8 +138,8 @@ def make_segment(
         today: The day from which its expiry counts.
 
     Raises:
-        UsageError: The goal or its indicator is not known, a name is not well formed, or the
-            segment exists.
+        UsageError: The goal or its indicator is not known, a name is not well formed or speaks of
+            something sensitive, or the segment exists.
     """
     _check_goal(project, goal)
     for word, what in ((audience, "audience"), (owner, "owner")):
@@ -148,6 +149,7 @@ def make_segment(
                 "is no name: lower-case words joined by single underscores, without digits.",
                 "Give it one, such as checking_without_savings.",
             )
+    _check_words(project, audience)
     model = f"seg_{goal}__{audience}"
     if len(model) > LONGEST_NAME:
         raise UsageError(
@@ -197,4 +199,14 @@ def _check_goal_kli(project: Path, goal_kli: str) -> None:
             f"the indicator {goal_kli!r}",
             "cannot be a goal.",
             f"Name one of {TAXONOMY} whose is_goal is true.",
+        )
+
+
+def _check_words(project: Path, audience: str) -> None:
+    found = next(find_sensitive_words(project, audience), None)
+    if found is not None:
+        raise UsageError(
+            f"the audience {audience!r}",
+            f"speaks of {found.kind}: {found.word}.",
+            f"No audience may rest on that; {FORBIDDEN_WORDS} holds every such word.",
         )

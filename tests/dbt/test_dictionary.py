@@ -226,7 +226,8 @@ def test_law_tags_are_those_of_the_closed_list_and_credit_segments_rest_on_none_
     assert built.rows(check) == []
     spoilings = {
         "list_append(law_tags, 'nip')": "is no known law tag",
-        "list_append(law_tags, 'proxy')": "seg_x.member_id ← home_zip [proxy]",
+        "list_append(law_tags, 'proxy')": "a credit-related segment or a suppression: seg_x",
+        "list_append(law_tags, 'sensitive')": "is upstream of a segment: seg_x",
     }
     for law_tags, problem in spoilings.items():
         with built.connect() as connection:

@@ -181,7 +181,13 @@ PACK = Pack.model_validate(
                 "rule": "no_forbidden_basis_in_credit",
                 "citation": "Regulation B",
                 "parameters": {"forbidden_tags": ["prohibited_basis", "proxy"]},
-            }
+            },
+            {
+                "id": "FCRA-1",
+                "rule": "forbidden_tags",
+                "citation": "Fair Credit Reporting Act",
+                "parameters": {"tags": ["sensitive"]},
+            },
         ],
     }
 )
@@ -190,8 +196,13 @@ PACK = Pack.model_validate(
 def test_credit_related_segments_are_held_to_the_pack() -> None:
     proxy = {"npi": "a", "proxy": "seg ← zip [proxy]"}
     refuse_forbidden_basis({"one": Basis(True, {"npi": "a"})}, lambda: (PACK,))
-    # Where nothing is credit-related, no pack is needed.
-    refuse_forbidden_basis({"one": Basis(False, proxy)}, lambda: pytest.fail("not needed"))
+    refuse_forbidden_basis({"one": Basis(False, proxy)}, lambda: (PACK,))
+    # Where nothing is told of members, no pack is needed.
+    refuse_forbidden_basis({"one": Basis(True, {})}, lambda: pytest.fail("not needed"))
+    with pytest.raises(PolicyRefusedError, match=r"FCRA-1: sensitive .*an audience: seg ← mcc"):
+        refuse_forbidden_basis(
+            {"one": Basis(False, {"sensitive": "seg ← mcc [sensitive]"})}, lambda: (PACK,)
+        )
     with pytest.raises(PolicyRefusedError, match=r"(?s)one.*← zip.*Segment two.*← born"):
         refuse_forbidden_basis(
             {

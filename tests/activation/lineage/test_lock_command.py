@@ -19,6 +19,7 @@ from tests.dbt.sessions import ROOT
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "dbt_project.yml").touch()
+    shutil.copytree(ROOT / "governance" / "policies", tmp_path / "governance" / "policies")
     made = Project(tmp_path)
     made.source("people", {"member_id": ("npi",)})
     made.seed("rules", "kli_id,minimum\ncoffee,1\n")
@@ -81,7 +82,6 @@ def test_an_unchanged_lock_is_not_written_again(project: Project) -> None:
 def test_a_proxy_upstream_of_a_credit_related_segment_is_refused_with_its_path(
     project: Project,
 ) -> None:
-    shutil.copytree(ROOT / "governance" / "policies", project.folder / "governance" / "policies")
     project.source("people", {"member_id": ("npi", "proxy")})
     assert run(project).exit_code == 0
     credit, suppression = {"is_credit_related": True}, {"purpose": "suppression"}
@@ -91,6 +91,16 @@ def test_a_proxy_upstream_of_a_credit_related_segment_is_refused_with_its_path(
         assert error.exit_code == 3
         assert "segment one: ECOA-1: proxy is upstream" in str(error)
         assert "seg_one.member_id ← raw.people.member_id [proxy]" in str(error)
+
+
+def test_what_is_sensitive_upstream_of_any_segment_is_refused_with_its_path(
+    project: Project,
+) -> None:
+    project.source("people", {"member_id": ("npi", "sensitive")})
+    error = run(project).exception
+    assert isinstance(error, PolicyRefusedError)
+    assert "segment one: FCRA-1: sensitive is upstream of an audience" in str(error)
+    assert "seg_one.member_id ← raw.people.member_id [sensitive]" in str(error)
 
 
 def test_a_project_that_was_not_compiled_is_an_error(project: Project) -> None:

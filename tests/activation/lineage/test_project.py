@@ -18,7 +18,7 @@ from activation.lineage import column_lineage, describe_segments
 from activation.lineage.dictionary_files import check_files, render_files
 from activation.lineage.lock import LOCK_FILE, check_lock, read_lock
 from activation.lineage.origins import FeedColumn
-from activation.policies.lineage import RULE
+from activation.policies.lineage import RULE, RULE_FOR_ALL
 from activation.policies.packs import packs_in_force
 from ingestion.conformance import load_contracts
 from tests.activation.lineage.conftest import Compiled
@@ -254,6 +254,17 @@ def test_law_tags_refused_in_credit_are_those_of_the_pack_in_force() -> None:
     (pack,) = packs_in_force(ROOT / "governance", date(9999, 1, 1))
     (use,) = [use for use in pack.rules if use.rule == RULE]
     assert refused == set(use.parameters["forbidden_tags"]) == FORBIDDEN_IN_CREDIT
+
+
+def test_law_tags_refused_in_all_are_those_of_the_pack_in_force() -> None:
+    refused = {
+        row["law_tag"]
+        for row in seed_rows("governance/law_tags")
+        if row["is_refused_in_all"] == "true"
+    }
+    (pack,) = packs_in_force(ROOT / "governance", date(9999, 1, 1))
+    (use,) = [use for use in pack.rules if use.rule == RULE_FOR_ALL]
+    assert refused == set(use.parameters["tags"])
 
 
 def test_each_rule_indicator_has_lineage_and_stated_tags_cover_what_it_inherits(

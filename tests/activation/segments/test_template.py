@@ -35,13 +35,14 @@ PROFILE = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with two goals, one segment and the taxonomy."""
+    """A project with two goals, one segment, the taxonomy and the forbidden words."""
     (tmp_path / "dbt_project.yml").touch()
     for goal in ("retention", "suppression"):
         (tmp_path / "models" / "segments" / goal).mkdir(parents=True)
     (tmp_path / "models" / "segments" / "retention" / "seg_retention__known.sql").touch()
-    (tmp_path / "seeds").mkdir()
-    shutil.copy(ROOT / "seeds" / "kli_taxonomy.csv", tmp_path / "seeds")
+    (tmp_path / "seeds" / "governance").mkdir(parents=True)
+    for seed in ("kli_taxonomy.csv", "governance/forbidden_words.csv"):
+        shutil.copy(ROOT / "seeds" / seed, tmp_path / "seeds" / seed)
     return tmp_path
 
 
@@ -118,6 +119,10 @@ def test_the_command_names_the_files_and_the_next_steps(project: Path) -> None:
     }
 
 
+def test_a_name_that_only_looks_sensitive_is_taken(project: Path) -> None:
+    assert new(project, "retention", "credit_union_switchers").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -128,6 +133,9 @@ def test_the_command_names_the_files_and_the_next_steps(project: Path) -> None:
         (("retention", "quiet_2"), "is no name"),
         (("retention", "_quiet"), "is no name"),
         (("retention", "q" * 60), "more than 63"),
+        (("retention", "casino_goers"), "speaks of gambling: CASINO"),
+        (("retention", "pregnant"), "speaks of health: PREGNAN"),
+        (("retention", "union_members"), "speaks of union: UNION"),
         (("retain", "quiet"), "is not one of retention, suppression"),
         (("../retention", "quiet"), "is not one of"),
         (("retention", "quiet", "--owner", "Me"), "is no name"),
