@@ -7,8 +7,10 @@ import re
 import pytest
 import yaml
 
+from activation.lineage.visibility import PARAMETERS
 from tests.dbt.nodes import layer_of, segments_of
 from tests.dbt.sessions import ROOT
+from tests.dbt.test_point_in_time import RELATIONS
 
 COLUMN_TYPES = {
     "text": "varchar",
@@ -121,8 +123,28 @@ def test_sources_are_the_contracts_of_the_feeds(manifest):
         )
 
 
+def test_sources_of_members_that_no_feed_fills_say_what_they_remember(manifest):
+    feeds = {path.stem for path in (ROOT / "ingestion" / "feeds").glob("*.yml")}
+    own = {
+        source["unique_id"]: bool(source["config"]["meta"].get("remembers"))
+        for source in manifest["sources"].values()
+        if source["name"] not in feeds
+        and {"member_id", "membership_count"} & source["columns"].keys()
+    }
+    assert len(own) >= 5
+    assert all(own.values()), own
+
+
 def test_the_clock_is_the_only_parameter(models):
-    assert [m["name"] for m in models if m["config"]["meta"].get("parameter")] == ["as_of"]
+    found = {m["name"] for m in models if m["config"]["meta"].get("parameter")}
+    assert found == PARAMETERS == {"as_of"}
+
+
+def test_every_incremental_model_is_held_equal_to_a_full_build(models):
+    compared = {name.partition(".")[2] for name in RELATIONS}
+    incremental = {m["name"] for m in models if m["config"]["materialized"] == "incremental"}
+    assert incremental
+    assert incremental <= compared
 
 
 def test_no_model_asks_the_engine_for_the_time(models):

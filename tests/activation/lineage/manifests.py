@@ -51,16 +51,28 @@ class Project:
         name: str,
         sql: str | None,
         columns: Mapping[str, Sequence[str]] | Sequence[str] = (),
+        *,
         kind: str = "model",
         upstream: Sequence[str] = (),
+        config: Mapping[str, Any] | None = None,
+        template: str = "",
         **meta: Any,
     ) -> None:
         node = self._node(kind, name, columns)
-        node["config"]["meta"] = meta
+        node["config"] = {**(config or {}), "meta": meta}
+        node["raw_code"] = template
         node["depends_on"] = {"nodes": list(upstream)}
         if sql is not None:
             node["compiled_code"] = sql
         self._add(node)
+
+    def macro(self, name: str, body: str, arguments: str = "") -> None:
+        self.manifest["metadata"] = {"project_name": "house"}
+        self.manifest.setdefault("macros", {})[f"macro.house.{name}"] = {
+            "name": name,
+            "package_name": "house",
+            "macro_sql": f"{{% macro {name}({arguments}) %}}{body}{{% endmacro %}}",
+        }
 
     def segment(self, sql: str, name: str = "seg_one", **facts: Any) -> None:
         self.model(name, sql, ("member_id", "reason"), segment={**FACTS, **facts})
