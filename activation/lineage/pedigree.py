@@ -18,6 +18,7 @@ from activation.lineage.origins import (
     feed_edges,
 )
 from activation.lineage.queries import Demand
+from activation.lineage.segments import upstreams_of
 from activation.lineage.slices import Read
 from activation.lineage.tags import find_tags
 from tellerline.errors import UsageError
@@ -39,7 +40,7 @@ class Pedigree:
         law_tags: Law tags upstream, each with one path.
         unresolved: Relations upstream whose query could not be resolved, with the reason; all that
             they might read is told.
-        segments: Segments that read it.
+        segments: Segments that read it for their members or to send it along.
         destination_fields: Fields of destinations that it goes into; an asterisk where it decides
             which members are there.
     """
@@ -165,7 +166,7 @@ def _segments(dependencies: Dependencies, target: _Target) -> tuple[str, ...]:
         segment.segment_id
         for segment in dependencies.library.project.segments()
         if segment.unique_id != target.unique_id
-        and _reads(dependencies.upstream(segment.unique_id), target)
+        and any(_reads(upstream, target) for upstream in upstreams_of(dependencies, segment))
     )
 
 

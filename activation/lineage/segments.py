@@ -15,9 +15,10 @@ It errs on the side of change:
   classes compete, and a new pattern for one may take transactions from another.
 * A query that cannot be resolved counts whole, with all that it might read.
 
-What compiled queries do not show is refused (`visibility.py`), but for hooks that only make
-incremental tables equal to a full build, which is what the fingerprint describes. Settings such as
-materialisation, and the types of a contract, do not count.
+It also covers how each attribute is made that the segment sends along. What compiled queries do not
+show is refused (`visibility.py`), but for hooks that only make incremental tables equal to a full
+build, which is what the fingerprint describes. Settings such as materialisation, and the types of a
+contract, do not count.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def _describe(
     visibility.check(relation, upstreams)
     library = dependencies.library
     facts = relation.facts or {}
-    slices = upstreams[0].slices
+    slices = {place: found for upstream in upstreams for place, found in upstream.slices.items()}
     parts = {FACTS: _digest(facts), **dependencies.parts(slices)}
     unresolved = {
         library.relation(unique_id).name: library.unresolved[unique_id]
