@@ -40,7 +40,15 @@
 {{ return(true if given_as_of_date() is not none else none) }}
 {%- endmacro -%}
 
-{#- Snapshots of definitions follow the same clock. -#}
+{#- Snapshots of definitions follow the same clock, and never go back behind what they hold: where the
+    last day loaded was taken back, a build counts for the last day recorded, as another build of it. -#}
 {%- macro default__snapshot_get_time() -%}
+{%- if load_cached_relation(this) is none -%}
 {{ as_of_ts() }}
+{%- else -%}
+greatest({{ as_of_ts() }}, (
+    select coalesce(max(greatest(held.dbt_valid_from, held.dbt_valid_to)), timestamp '1900-01-01 00:00:00')
+    from {{ this }} as held
+))
+{%- endif -%}
 {%- endmacro -%}
