@@ -150,9 +150,13 @@ def read_project(manifest: Mapping[str, Any], folder: Path) -> Project:
         folder: The project folder, for the seeds' files.
 
     Raises:
-        ContractError: The file of a seed is missing, or not the one that dbt read.
+        ContractError: The file of a seed is missing, or not the one that dbt read, or a node is not
+            as dbt writes it.
     """
-    keys = _tested_keys(manifest["nodes"].values())
+    try:
+        keys = _tested_keys(manifest["nodes"].values())
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _strange("manifest.json", error) from None
     relations: dict[str, Relation] = {}
     names: dict[tuple[str, str, str], str] = {}
     nodes = [
@@ -161,8 +165,11 @@ def read_project(manifest: Mapping[str, Any], folder: Path) -> Project:
         if node["resource_type"] in {"model", "seed", "snapshot", "source"}
     ]
     for node in nodes:
-        relation = _relation(node, folder, keys.get(node["unique_id"], ()))
-        name = _database_name(node)
+        try:
+            relation = _relation(node, folder, keys.get(node["unique_id"], ()))
+            name = _database_name(node)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise _strange(str(node.get("unique_id")), error) from None
         if name in names:
             raise ContractError(
                 ".".join(name), "is made by two nodes of the dbt project.", "Rename one of them."
@@ -197,10 +204,37 @@ def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str],
         tags=_tags(meta) or (),
         layer=str(meta.get("layer") or _LAYERS.get(kind, node["resource_type"])),
         dataset=str(meta.get("publish") or ""),
-        facts=meta.get("segment") if kind is Kind.MODEL else None,
+        facts=_facts(node, meta) if kind is Kind.MODEL else None,
         seed=read_seed(node, folder) if kind is Kind.SEED else None,
         making=_making(node),
         remembers=str(meta.get("remembers") or ""),
+    )
+
+
+def _facts(node: Mapping[str, Any], meta: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    facts = meta.get("segment")
+    sent = facts.get("destinations") if isinstance(facts, dict) else None
+    is_sound = facts is None or (
+        isinstance(facts, dict)
+        and isinstance(sent, dict | None)
+        and all(isinstance(names, list) for names in (sent or {}).values())
+    )
+    if not is_sound:
+        raise ContractError(
+            f"{node['name']}, meta.segment",
+            "has no facts by name, or no list of attributes by destination.",
+            f"Correct the YAML beside {node['original_file_path']}; `tellerline segment new` "
+            "writes one with every key.",
+        )
+    return facts
+
+
+def _strange(subject: str, error: Exception) -> ContractError:
+    reason = f"lacks {error}" if isinstance(error, KeyError) else "has values of other types"
+    return ContractError(
+        subject,
+        f"is not as dbt writes it in its manifest: it {reason}.",
+        "Run `dbt compile` again, with the dbt of requirements.lock.",
     )
 
 

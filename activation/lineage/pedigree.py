@@ -22,6 +22,7 @@ from activation.lineage.segments import upstreams_of
 from activation.lineage.slices import Read
 from activation.lineage.tags import find_tags
 from tellerline.errors import UsageError
+from tellerline.suggestions import known_names
 
 
 class _Target(NamedTuple):
@@ -124,9 +125,24 @@ def _find(dependencies: Dependencies, name: str, left: Iterable[Edge]) -> _Targe
     raise UsageError(
         name,
         "is no column, indicator, segment or destination field of the project.",
-        "Name it like dim_member_profile.age_band, spend__coffee or "
-        f"{DESTINATION_PREFIX}hubspot.email.",
+        f"Name it like dim_member_profile.age_band, spend__coffee or {DESTINATION_PREFIX}"
+        f"hubspot.email. {known_names(name, _names(dependencies, left))}".strip(),
     )
+
+
+def _names(dependencies: Dependencies, left: Iterable[Edge]) -> set[str]:
+    """Return everything of which lineage can be told."""
+    library = dependencies.library
+    return {
+        *(f"{edge.to_relation}.{edge.to_column}" for edge in left if edge.kind == "value"),
+        *dependencies.indicator_tags,
+        *(segment.segment_id for segment in library.project.segments()),
+        *(
+            f"{relation.name}.{column}"
+            for relation in library.project.relations.values()
+            for column in relation.columns
+        ),
+    }
 
 
 def _edges(dependencies: Dependencies, upstream: Upstream) -> set[Edge]:

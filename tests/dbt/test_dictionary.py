@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from activation.segments.template import owners_of
 from tests.dbt.nodes import layer_of, segments_of
 from tests.dbt.sessions import LAST_DAY, ROOT, DbtSession
 
@@ -113,6 +114,11 @@ def test_segments_state_exactly_the_facts_that_govern_them(models):
         assert set(facts) == SEGMENT_KEYS, name
         assert set(facts["frequency_cap"]) == {"maximum_touches", "window_days"}, name
         assert 0 <= facts["holdout_ratio"] <= 0.5, name
+
+
+def test_segments_are_owned_by_a_team_that_owns_a_group(models):
+    owners = owners_of(ROOT / "models" / "groups.yml")
+    assert {facts["owner"] for facts in segments_of(models).values()} <= owners
 
 
 def test_segments_send_only_what_may_go_there(models):

@@ -10,7 +10,13 @@ from typing import Any
 from activation.lineage import SegmentLineage, describe_segments
 from tellerline.canonical import sha256_hex
 
-FACTS = {"title": "A segment", "owner": "marketing", "holdout_ratio": 0.1, "version": "1.0.0"}
+FACTS: dict[str, Any] = {
+    "title": "A segment", "owner": "marketing", "purpose": "product_marketing",
+    "goal_kli": "coffee", "legal_basis": "consent", "channels": ["email"], "destinations": {},
+    "sensitivity": "confidential", "credit_related": False, "holdout_ratio": 0,
+    "frequency_cap": {"maximum_touches": 2, "window_days": 30}, "minimum_size": 1,
+    "maximum_size": 1000, "expires_on": "2027-01-01", "version": "1.0.0",
+}  # fmt: skip
 
 
 class Project:
