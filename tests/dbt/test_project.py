@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 import yaml
 
 from activation.lineage.visibility import PARAMETERS
 from tests.dbt.nodes import layer_of, segments_of
-from tests.dbt.sessions import ROOT
+from tests.dbt.sessions import ROOT, DbtSession
 from tests.dbt.test_point_in_time import RELATIONS
 
+DAYS = (28, 29, 30, 31, 32)
 COLUMN_TYPES = {
     "text": "varchar",
     "integer": "bigint",
@@ -177,3 +179,30 @@ def test_warehouse_holds_no_contact_data(built):
                 f'where lower(trim("{column}")) in (select value from planted)'
             ).fetchone()
             assert hits == (0,), (schema, table, column)
+
+
+@pytest.mark.parametrize("given", ['"2026-06-31"', "2026-06-30 10:00:00", "[2026]", '""'])
+def test_a_day_that_no_calendar_has_is_refused_by_name(built, tmp_path, capsys, given):
+    session = DbtSession(tmp_path, built.parsed)
+    inline = "select '{{ given_as_of_date() }}'"
+    with pytest.raises(AssertionError):
+        session.invoke("compile", "--inline", inline, "--vars", f"{{as_of_date: {given}}}")
+    said = capsys.readouterr().out
+    assert "The variable as_of_date is " in said
+    assert """--vars '{as_of_date: "2026-06-30"}'""" in said
+
+
+def test_days_are_those_of_the_calendar(built, tmp_path):
+    ends = [f"{y}-{m:02}-{d}" for y in (1900, 2000, 2024, 2026) for m in range(14) for d in DAYS]
+    texts = [*ends, "2026-06-30", "0000-01-01", "2026-6-3", "20260630", "", "x'y", "2026-06-30 1"]
+    session = DbtSession(tmp_path, built.parsed)
+    inline = f"{{% for text in {texts} %}}{{{{ is_calendar_day(text) }}}} {{% endfor %}}"
+    (result,) = session.invoke("compile", "--inline", inline).results
+    assert result.node.compiled_code.split() == [str(is_day(text)) for text in texts]
+
+
+def is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
