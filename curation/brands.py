@@ -8,10 +8,11 @@ written again.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,6 @@ FORBIDDEN = Path("governance/forbidden_words.csv")
 INDEX = "nsi"
 # Names that tell of health or creed although no forbidden word stands in them.
 TELLING = frozenset({"AFLAC", "THRIVENT", "UNITED HEALTHCARE", "DESERET BOOK", "MARDEL"})
-# A forbidden word of seeds/governance/forbidden_words.csv that is no secret in this name.
-CREDIT_UNION = re.compile(r"\bCREDIT UNION\b")
 # Have charging stations, and are not who is paid for them.
 HOSTS = frozenset({"INTEL CORPORATION", "MICHIGAN STATE UNIVERSITY"})
 # Railways and carriers of current own substations too, and send no bills to households.
@@ -102,16 +101,28 @@ def _name(item: dict[str, Any]) -> str:
     return text if text.isascii() and len(words_of(text)) > 1 and not has_code else ""
 
 
-def forbidden_words(seeds: Path) -> frozenset[str]:
-    """Return the words and phrases that no indicator may rest on."""
-    return frozenset(row["word"] for row in read_rows(seeds / FORBIDDEN))
+def forbidden_words(seeds: Path) -> dict[str, tuple[str, ...]]:
+    """Return the words that no indicator may rest on, each with where it is no secret."""
+    return {
+        row["word"]: tuple(filter(None, row["except_in"].split("|")))
+        for row in read_rows(seeds / FORBIDDEN)
+    }
 
 
-def is_sensitive(name: str, words: AbstractSet[str]) -> bool:
-    """Return whether a name speaks of what no indicator may rest on."""
+def is_sensitive(name: str, words: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return whether a name speaks of what no indicator may rest on.
+
+    As in descriptors, words count as they stand, without their plurals and inflections.
+    """
     text = words_of(name)
-    told = f" {CREDIT_UNION.sub('', text)} "
-    return text in TELLING or any(f" {word} " in told for word in words)
+    return text in TELLING or any(
+        f" {word} " in functools.reduce(_without, phrases, f" {text} ")
+        for word, phrases in words.items()
+    )
+
+
+def _without(text: str, phrase: str) -> str:
+    return text.replace(f" {phrase} ", "  ")
 
 
 def refresh(seeds: Path, index: Path) -> int:
@@ -152,7 +163,9 @@ def refresh(seeds: Path, index: Path) -> int:
     return count
 
 
-def _chosen(index: Path, taken: AbstractSet[str], forbidden: AbstractSet[str]) -> Iterator[Brand]:
+def _chosen(
+    index: Path, taken: AbstractSet[str], forbidden: Mapping[str, tuple[str, ...]]
+) -> Iterator[Brand]:
     """Yield American brands, each name once, that the seeds neither have nor may have."""
     seen = set(taken)
     for brand in read_brands(index):

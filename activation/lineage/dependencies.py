@@ -9,9 +9,10 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 from activation.lineage.indicators import stated_tags
+from activation.lineage.keyed_tags import KeyedTags
 from activation.lineage.library import Library
 from activation.lineage.manifest import Kind, Relation
-from activation.lineage.queries import Demand
+from activation.lineage.queries import Demand, Namings
 from activation.lineage.slicer import Slicer
 from activation.lineage.slices import NOTHING, Read, Slice
 from tellerline.canonical import sha256_hex
@@ -27,12 +28,14 @@ class Step(NamedTuple):
         demand: What was wanted of it.
         column: Its column.
         note: How the reader uses it, for people; empty when it goes into the value.
+        named: The texts with which the reader compares it.
     """
 
     unique_id: str
     demand: Demand
     column: str | None
     note: str
+    named: Namings = frozenset()
 
     @property
     def place(self) -> Place:
@@ -41,6 +44,8 @@ class Step(NamedTuple):
 
 
 Place = tuple[str, Demand, str | None]
+# Each step with the law tags that it meets, and what a path adds to say where.
+TaggedSteps = tuple[tuple[Step, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,14 @@ class Dependencies:
         self.library = library
         self._slicer = Slicer(library, self._has_rows)
         self._steps: dict[Place, tuple[Step, ...]] = {}
+        # What `tags` has found; kept here, where it is known as long as the steps are.
+        self.tagged_steps: dict[Place, TaggedSteps] = {}
         self._uses: dict[tuple[str, Demand], str] = {}
+
+    @cached_property
+    def keyed_tags(self) -> KeyedTags:
+        """The law tags of single values: indicators and classes of payments."""
+        return KeyedTags(self.library)
 
     @cached_property
     def indicator_tags(self) -> Mapping[str, tuple[str, ...]]:
@@ -79,13 +91,23 @@ class Dependencies:
         """
         if demand is None:
             demand = Demand(frozenset(self.library.columns(unique_id)))
-        root = (unique_id, demand)
+        return self._follow((unique_id, demand), {})
+
+    def behind(self, unique_id: str) -> Upstream:
+        """Return all that a parameter depends on, as if it were any other model."""
+        demand = Demand(frozenset(self.library.columns(unique_id)))
+        found = self._slicer.slice(self.library.query(unique_id), demand)
+        return self._follow((unique_id, demand), {(unique_id, demand): found})
+
+    def _follow(
+        self, root: tuple[str, Demand], known: Mapping[tuple[str, Demand], Slice]
+    ) -> Upstream:
         slices: dict[tuple[str, Demand], Slice] = {}
         open_ends = [root]
         while open_ends:
             place = open_ends.pop()
             if place not in slices:
-                slices[place] = self.slice(*place)
+                slices[place] = known.get(place) or self.slice(*place)
                 open_ends += slices[place].tables
         return Upstream(root, slices)
 
@@ -102,10 +124,10 @@ class Dependencies:
             self._steps[place] = tuple(_steps(self.slice(unique_id, demand), column))
         return self._steps[place]
 
-    def parts(self, upstream: Upstream) -> dict[str, str]:
-        """Return one hash for each relation upstream: what of it is used, and how it is made."""
+    def parts(self, slices: Mapping[tuple[str, Demand], Slice]) -> dict[str, str]:
+        """Return one hash for each relation: what of it is used, and how it is made."""
         used: dict[str, set[str]] = {}
-        for (unique_id, demand), found in upstream.slices.items():
+        for (unique_id, demand), found in slices.items():
             relation = self.library.relation(unique_id)
             if (unique_id, demand) not in self._uses:
                 self._uses[unique_id, demand] = json.dumps(_use(relation, demand, found))
@@ -127,15 +149,16 @@ def _steps(found: Slice, column: str | None) -> Iterator[Step]:
     for reads, note in ((values, ""), (found.conditions, " (condition)")):
         for read in sorted(reads, key=_order):
             word = note if read.is_certain else " (unresolved)"
-            yield Step(read.unique_id, read.demand, read.column, word)
+            yield Step(read.unique_id, read.demand, read.column, word, read.named)
     # A relation of which only the rows count has conditions of its own.
     for unique_id, demand in sorted(found.tables, key=lambda item: (item[0], _text(item[1]))):
         if not demand.columns:
             yield Step(unique_id, demand, None, " (condition)")
 
 
-def _order(read: Read) -> tuple[str, str, str]:
-    return read.unique_id, read.column, _text(read.demand)
+def _order(read: Read) -> tuple[str, str, str, list[list[str]]]:
+    named = sorted(map(sorted, read.named))
+    return read.unique_id, read.column, _text(read.demand), named
 
 
 @cache

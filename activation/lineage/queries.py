@@ -29,6 +29,8 @@ Value: TypeAlias = str | bool | Checksum
 Values: TypeAlias = frozenset[Value]
 # For each column the values that matter; rows with other values have no effect on the reader.
 Limits: TypeAlias = frozenset[tuple[str, Values]]
+# Comparisons of a column with texts, each the set of texts that one comparison accepts.
+Namings: TypeAlias = frozenset[frozenset[str]]
 
 
 class Join(Enum):

@@ -32,6 +32,10 @@ class Seed:
     types: Mapping[str, str]
     rows: tuple[tuple[str, ...], ...]
 
+    def records(self) -> list[dict[str, str]]:
+        """Return its rows, each by column; an empty cell is an empty text."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
     def contents(self, columns: Iterable[str], limits: Limits) -> list[list[str]]:
         """Return what readers of `columns` see: types, then sorted rows within `limits`."""
         names = sorted(columns)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from activation.lineage.absences import absent_values, counted_rows
 from activation.lineage.expressions import Expression, Ref
-from activation.lineage.queries import Demand, Query, Rows, Select, Source, outputs_of
+from activation.lineage.namings import named_values
+from activation.lineage.queries import Demand, Namings, Query, Rows, Select, Source, outputs_of
 from activation.lineage.slices import EMPTY, NO_READS, NOTHING, Read, Reads, Slice, digest_of
 
 if TYPE_CHECKING:
@@ -143,8 +144,9 @@ class SelectSlicer:
         """Return what `items` are made from, through the sources of this select."""
         reads: set[Read] = set()
         for item in items:
+            names = named_values(item)
             for ref in item.refs:
-                reads |= self._reads_of(ref)
+                reads |= _named(self._reads_of(ref), names.get(ref))
             for (query, _), found in zip(item.nested, self._nested[item], strict=True):
                 del query
                 reads.update(*found.values.values())
@@ -157,6 +159,12 @@ class SelectSlicer:
         if isinstance(source.query, Rows):
             return self._reads([source.query.expression])
         return self._slices[ref.alias].value(ref.column)
+
+
+def _named(reads: Reads, names: Namings | None) -> Reads:
+    if not names:
+        return reads
+    return frozenset(read._replace(named=read.named | names) for read in reads)
 
 
 def _columns_of(source: Source, read: Iterable[Expression]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from activation.lineage.absences import counted_rows
 from activation.lineage.library import Library
 from activation.lineage.limits import SourceLimits
 from activation.lineage.manifest import Kind
+from activation.lineage.namings import texts_in
 from activation.lineage.queries import (
     Demand,
     Join,
@@ -100,8 +101,9 @@ class Slicer:
             (unique_id, Demand(frozenset(self._library.columns(unique_id))))
             for unique_id in query.upstream
         }
+        texts = texts_in(query.text)
         reads = frozenset(
-            Read(unique_id, wanted, column, is_certain=False)
+            Read(unique_id, wanted, column, is_certain=False, named=texts)
             for unique_id, wanted in tables
             for column in wanted.columns
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from activation.lineage.queries import Demand
+from activation.lineage.queries import Demand, Namings
 from tellerline.canonical import sha256_hex
 
 NOTHING = "nothing"
@@ -21,12 +21,14 @@ class Read(NamedTuple):
         demand: All that is wanted of it at this place.
         column: The column.
         is_certain: False when the query could not be resolved and the column may be unused.
+        named: The texts with which the reader compares it, as `namings` has them.
     """
 
     unique_id: str
     demand: Demand
     column: str
     is_certain: bool = True
+    named: Namings = frozenset()
 
 
 Reads = frozenset[Read]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from activation.policies.packs import Pack
-from activation.policies.rules import no_forbidden_basis_in_credit
+from activation.policies.packs import Pack, RuleUse
+from activation.policies.rules import forbidden_tags, no_forbidden_basis_in_credit
 from tellerline.errors import PolicyRefusedError
 
 RULE = no_forbidden_basis_in_credit.__name__
+RULE_FOR_ALL = forbidden_tags.__name__
 
 
 class Basis(NamedTuple):
@@ -27,26 +28,27 @@ class Basis(NamedTuple):
 def refuse_forbidden_basis(
     segments: Mapping[str, Basis], packs: Callable[[], tuple[Pack, ...]]
 ) -> None:
-    """Hold segments to the fair-lending rule of the packs in force, where it applies to them.
+    """Hold segments to the rules of the packs in force on what may be upstream.
 
     Args:
         segments: What each segment rests on, by segment id.
-        packs: Returns the packs in force; asked when there is a segment to hold to it.
+        packs: Returns the packs in force; asked when there is a segment with any tag upstream.
 
     Raises:
-        PolicyRefusedError: One of them has a prohibited basis or a proxy upstream; the error shows
-            the path to each.
+        PolicyRefusedError: One of them has a tag upstream that no audience may have, or is held to
+            fair lending and has a prohibited basis or a proxy; the error shows the path to each.
     """
-    held = {name: basis for name, basis in segments.items() if basis.is_held_to_fair_lending}
-    if not held:
+    tagged = {name: basis for name, basis in sorted(segments.items()) if basis.tags}
+    if not tagged:
         return
     found = [
-        (name, f"{use.id}: {tag} is upstream of an audience for credit: {basis.tags[tag]}.")
+        (name, f"{use.id}: {tag} is upstream of {audience}: {basis.tags[tag]}.")
         for pack in packs()
         for use in pack.rules
-        if use.rule == RULE
-        for name, basis in sorted(held.items())
-        for tag in use.parameters.get("forbidden_tags", ())
+        for audience, forbidden in _forbidden(use)
+        for name, basis in tagged.items()
+        if use.rule != RULE or basis.is_held_to_fair_lending
+        for tag in forbidden
         if tag in basis.tags
     ]
     if not found:
@@ -56,3 +58,11 @@ def refuse_forbidden_basis(
     raise PolicyRefusedError(
         f"segment {name}", problem, f"Take it out of the segment's logic.{more}"
     )
+
+
+def _forbidden(use: RuleUse) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield the tags that a rule forbids upstream, with whom it protects."""
+    if use.rule == RULE:
+        yield "an audience for credit", use.parameters["forbidden_tags"]
+    elif use.rule == RULE_FOR_ALL:
+        yield "an audience", use.parameters["tags"]

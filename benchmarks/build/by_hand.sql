@@ -63,7 +63,8 @@ select * from read_csv(
     getvariable('seeds') || '/governance/forbidden_words.csv',
     header = true,
     columns = {
-        'word': 'varchar', 'kind': 'varchar', 'is_withheld': 'boolean'
+        'word': 'varchar', 'kind': 'varchar', 'is_withheld': 'boolean', 'is_stem': 'boolean',
+        'except_in': 'varchar'
     }
 );
 

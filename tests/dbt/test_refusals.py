@@ -75,6 +75,13 @@ def test_rules_that_speak_of_sensitive_matters_are_refused(spoiled, checks, kli_
         ("kli_pages", "('intent__church_loans', '/products/x', 1)"),
         ("kli_bands", "('client__hardship', 'debit_count_30_days', 0, '1', 1.00, 'Payments')"),
         ("kli_bands", "('client__x', 'debit_count_30_days', 0, '1', 1.00, 'Casino visits')"),
+        ("merchant_words", "('word_clinics', 'CLINICS', 'personal_services', '', 0.80)"),
+        ("merchant_words", "('word_x', 'SPORTSBOOKS', 'entertainment', '', 0.80)"),
+        ("merchant_categories", "('churches', 'leisure', 'X', null, 'local')"),
+        ("merchant_categories", "('x', 'leisure', 'Casinos', null, 'local')"),
+        ("ach_entry_rules", "('x', 'debit', null, 'UNION DUES', null, 'taxes', 0.90, true)"),
+        ("ach_entry_rules", "('x', 'debit', null, null, 'MEDICAL', 'taxes', 0.90, true)"),
+        ("zip_regions", "('999', 'geography__x', 'Around the mosques')"),
     ],
 )
 def test_other_lines_that_speak_of_sensitive_matters_are_refused(spoiled, checks, seed, line):
@@ -82,6 +89,37 @@ def test_other_lines_that_speak_of_sensitive_matters_are_refused(spoiled, checks
     assert failures(spoiled, check) == []
     spoiled.execute(f"insert into seeds.{seed} values {line}")
     assert failures(spoiled, check)
+
+
+@pytest.mark.parametrize(
+    ("seed", "line"),
+    [
+        ("merchant_words", "('word_clinics', 'CLINICS', 'withheld', '', 0.80)"),
+        ("merchant_words", "('word_pharmacy', 'PHARMACY', 'drugstores', '', 0.80)"),
+        ("ach_entry_rules", "('x', 'debit', null, 'UNION DUES', null, 'withheld', 0.90, true)"),
+    ],
+)
+def test_lines_that_keep_what_is_sensitive_apart_may_name_it(spoiled, checks, seed, line):
+    spoiled.execute(f"insert into seeds.{seed} values {line}")
+    assert failures(spoiled, checks[f"{seed}__speaks_of_nothing_sensitive"]) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "spoken"),
+    [
+        ("'Mortgage elsewhere'", "'Casinos elsewhere'"),
+        ("'Pays a mortgage elsewhere: '", "'Pays a clinic elsewhere: '"),
+        ("'competitive__mortgage'", "'spend__sportsbooks'"),
+        ("who have an open account here", "who give to churches, have an open account here"),
+        ("'seg_recapture__mortgage_elsewhere'", "'seg_recapture__payday_borrowers'"),
+        ('{"hubspot": ["tenure_band"]', '{"bingo_club": ["tenure_band"]'),
+    ],
+)
+def test_segments_that_speak_of_sensitive_matters_are_refused(spoiled, checks, told, spoken):
+    check = checks["assert_segments_speak_of_nothing_sensitive"]
+    assert failures(spoiled, check) == []
+    assert told in check
+    assert failures(spoiled, check.replace(told, spoken))
 
 
 def test_no_measure_counts_what_is_sensitive(spoiled, checks):
@@ -156,6 +194,25 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
         (
             "assert_rules_agree_with_taxonomy",
             "update klis.fct_member_klis set kli_id = 'spend__x' where kli_id = 'spend__coffee'",
+        ),
+        (
+            "assert_law_tags_hold",
+            (
+                "insert into seeds.class_law_tags values "
+                "('merchant', 'no such', 'proxy', null, 'Shows it.', 'Regulation B')"
+            ),
+        ),
+        (
+            "assert_law_tags_hold",
+            "delete from seeds.merchant_categories where category_id = 'childcare'",
+        ),
+        (
+            "class_law_tags__law_tag_is_known",
+            "update seeds.class_law_tags set law_tag = 'proxi' where match_value = 'beauty'",
+        ),
+        (
+            "class_law_tags__holds",
+            "update seeds.class_law_tags set reason = '' where match_value = 'beauty'",
         ),
         (
             "assert_merchant_seeds_agree",

@@ -1,6 +1,9 @@
-{#- No indicator rests on, or speaks of, health, religion, politics, unions, hardship, adult matters
-    or gambling. For the rules: codes, categories and merchants too. -#}
-{% test speaks_of_nothing_sensitive(model, columns) %}
+{#- No indicator, class or audience rests on, or speaks of, health, religion, politics, unions, hardship,
+    adult matters or gambling. For the rules: codes, categories and merchants too.
+
+    with_category: whether a row has a category, and may name what is sensitive where that is a category
+        on which nothing may rest: it exists to keep it apart. -#}
+{% test speaks_of_nothing_sensitive(model, columns, with_category=false) %}
 
 {{ config(meta={'words': "column_name || ' speaks of ' || kind || ': ' || word"}) }}
 
@@ -10,22 +13,20 @@ texts as (
     {%- for column in columns %}
     select
         '{{ column }}' as column_name,
-        {{ replace_pattern("upper(" ~ column ~ ")", "[^A-Z0-9]+", " ") }} as words
+        {{ words_apart(column) }} as words
     from {{ model }}
+    where
+        {{ column }} is not null
+        {%- if with_category %}
+        and category_id not in (select barred.category_id from ({{ sensitive_categories() }}) as barred)
+        {%- endif %}
     {%- if not loop.last %}
     union all
     {%- endif %}
     {%- endfor %}
 )
 
-select
-    texts.column_name,
-    forbidden.word,
-    forbidden.kind
-from texts
-inner join {{ ref('forbidden_words') }} as forbidden
-    on ' ' || texts.words || ' '
-    like '% ' || {{ replace_pattern("forbidden.word", "[^A-Z0-9]+", " ") }} || ' %'
+{{ sensitive_words_in('texts', ['column_name']) }}
 
 {% endtest %}
 
@@ -43,6 +44,10 @@ rule_values as (
     from {{ model }}
 ),
 
+sensitive_categories as (
+    {{ sensitive_categories() | indent }}
+),
+
 sensitive as (
     select
         'mcc' as match_on,
@@ -52,24 +57,16 @@ sensitive as (
     union all
     select
         'category' as match_on,
-        mcc_categories.category_id as match_value,
-        forbidden.kind
-    from {{ ref('mcc_categories') }} as mcc_categories
-    inner join {{ ref('forbidden_mccs') }} as forbidden on mcc_categories.mcc = forbidden.mcc
-    union all
-    select
-        'category' as match_on,
-        'withheld' as match_value,
-        'withheld' as kind
+        category_id as match_value,
+        kind
+    from sensitive_categories
     union all
     select
         'merchant' as match_on,
         merchants.merchant_id as match_value,
         forbidden.kind
     from {{ ref('merchants') }} as merchants
-    inner join {{ ref('mcc_categories') }} as mcc_categories
-        on merchants.category_id = mcc_categories.category_id
-    inner join {{ ref('forbidden_mccs') }} as forbidden on mcc_categories.mcc = forbidden.mcc
+    inner join sensitive_categories as forbidden on merchants.category_id = forbidden.category_id
 )
 
 select

@@ -55,6 +55,15 @@ class Compiled:
             folder: An empty folder for the seeds.
             edits: By name of the model or seed, a text in it and what stands there instead.
         """
+        after = describe_segments(self.edited(folder, edits), folder)
+        return {
+            name
+            for name, lineage in self.segments.items()
+            if after[name].fingerprint != lineage.fingerprint
+        }
+
+    def edited(self, folder: Path, edits: Mapping[str, tuple[str, str]]) -> Mapping[str, Any]:
+        """Return `first` with texts in models and seeds replaced; copy the seeds to `folder`."""
         nodes = dict(self.first["nodes"])
         shutil.copytree(ROOT / "seeds", folder / "seeds")
         for unique_id, node in self.first["nodes"].items():
@@ -72,12 +81,7 @@ class Compiled:
                 path.write_text(text.replace(old, new, 1))
                 checksum = sha256_hex(path.read_text().strip().encode())
                 nodes[unique_id] = {**node, "checksum": {**node["checksum"], "checksum": checksum}}
-        after = describe_segments({**self.first, "nodes": nodes}, folder)
-        return {
-            name
-            for name, lineage in self.segments.items()
-            if after[name].fingerprint != lineage.fingerprint
-        }
+        return {**self.first, "nodes": nodes}
 
 
 @pytest.fixture(scope="session")

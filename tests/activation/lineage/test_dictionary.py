@@ -181,7 +181,13 @@ PACK = Pack.model_validate(
                 "rule": "no_forbidden_basis_in_credit",
                 "citation": "Regulation B",
                 "parameters": {"forbidden_tags": ["prohibited_basis", "proxy"]},
-            }
+            },
+            {
+                "id": "FCRA-1",
+                "rule": "forbidden_tags",
+                "citation": "Fair Credit Reporting Act",
+                "parameters": {"tags": ["sensitive"]},
+            },
         ],
     }
 )
@@ -190,8 +196,13 @@ PACK = Pack.model_validate(
 def test_credit_related_segments_are_held_to_the_pack() -> None:
     proxy = {"npi": "a", "proxy": "seg ← zip [proxy]"}
     refuse_forbidden_basis({"one": Basis(True, {"npi": "a"})}, lambda: (PACK,))
-    # Where nothing is credit-related, no pack is needed.
-    refuse_forbidden_basis({"one": Basis(False, proxy)}, lambda: pytest.fail("not needed"))
+    refuse_forbidden_basis({"one": Basis(False, proxy)}, lambda: (PACK,))
+    # Where nothing is told of members, no pack is needed.
+    refuse_forbidden_basis({"one": Basis(True, {})}, lambda: pytest.fail("not needed"))
+    with pytest.raises(PolicyRefusedError, match=r"FCRA-1: sensitive .*an audience: seg ← mcc"):
+        refuse_forbidden_basis(
+            {"one": Basis(False, {"sensitive": "seg ← mcc [sensitive]"})}, lambda: (PACK,)
+        )
     with pytest.raises(PolicyRefusedError, match=r"(?s)one.*← zip.*Segment two.*← born"):
         refuse_forbidden_basis(
             {
@@ -351,15 +362,22 @@ def test_the_published_dictionary_from_the_command_line(
     assert names("one", "dict_segments", "segment_id") == ["one"]
     assert "Age [in bands]." in run(project, "show", "age_band", TELLERLINE_HOME=home).stdout
     assert run(project, "show", TELLERLINE_HOME=home).exit_code == 0
-    unknown = run(project, "show", "nobody", TELLERLINE_HOME=home).exception
+    unknown = run(project, "show", "profile.age_bend", TELLERLINE_HOME=home).exception
     assert isinstance(unknown, UsageError)
+    assert "Did you mean profile.age_band" in str(unknown)
 
     def changed(*arguments: str) -> list[str]:
         return [row["entity_id"] for row in rows("changes", *arguments)]
 
     assert changed() == ["profile.age_band", "profile.tenure"]
     assert changed("--segment", "two") == changed("--breaking") == ["profile.age_band"]
-    assert changed("--segment", "three") == []
+    for name, words in {
+        "three": "Known are one, two.",
+        "ones": "Did you mean one?",
+    }.items():
+        error = run(project, "changes", "--segment", name, TELLERLINE_HOME=home).exception
+        assert isinstance(error, UsageError)
+        assert words in str(error)
     assert "logic_digest" in run(project, "changes", TELLERLINE_HOME=home).stdout
 
 
