@@ -1,4 +1,4 @@
-"""Commands on the dictionary: show, lineage, changes."""
+"""Commands on the dictionary: show, lineage, pages, changes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from activation.lineage.library import Library
 from activation.lineage.manifest import completed, read_project
 from activation.lineage.origins import FeedColumn
 from activation.lineage.pedigree import Pedigree, trace_lineage
+from activation.pages.files import render_pages
 from activation.publication import open_current
 from activation.workplace import read_settings
 from ingestion.conformance import load_contracts
@@ -123,6 +124,27 @@ def lineage(
         return
     files = render_files(manifest, settings.project, feeds, register)
     _settle("Lineage", files, settings.project, write=write, check=check, as_json=as_json)
+
+
+def pages(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write models/dictionary/pages, which dbt docs shows.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail when models/dictionary/pages is out of date.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the pages of indicators, audiences and destinations in dbt docs. Nothing need be built.
+
+    Example: tellerline dictionary pages --write
+    """
+    if write and check:
+        raise UsageError("tellerline dictionary pages", "takes either --write or --check.", "")
+    settings = read_settings()
+    register = read_register(settings.governance, settings.environment)
+    files = render_pages(settings.project, register)
+    _settle("Pages", files, settings.project, write=write, check=check, as_json=as_json)
 
 
 def changes(

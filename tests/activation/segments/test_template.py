@@ -35,13 +35,13 @@ PROFILE = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with two goals, one segment and the taxonomy."""
+    """A project with two goals, one segment, and what pages are made of."""
     (tmp_path / "dbt_project.yml").touch()
     for goal in ("retention", "suppression"):
         (tmp_path / "models" / "segments" / goal).mkdir(parents=True)
     (tmp_path / "models" / "segments" / "retention" / "seg_retention__known.sql").touch()
-    (tmp_path / "seeds").mkdir()
-    shutil.copy(ROOT / "seeds" / "kli_taxonomy.csv", tmp_path / "seeds")
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
+    shutil.copytree(ROOT / "governance", tmp_path / "governance")
     return tmp_path
 
 
@@ -116,6 +116,16 @@ def test_the_command_names_the_files_and_the_next_steps(project: Path) -> None:
         ],
         "segment": "suppression__loud_ones",
     }
+
+
+def test_the_command_writes_the_page_that_the_description_shows(project: Path) -> None:
+    assert new(project, "retention", "quiet_ones").exit_code == 0
+    model = "seg_retention__quiet_ones"
+    (stated,) = document_of(project / f"models/segments/retention/{model}.yml")["models"]
+    assert f'{{{{ doc("{model}") }}}}' in stated["description"]
+    page = (project / "models/dictionary/pages/audiences_retention.md").read_text()
+    assert f"{{% docs {model} %}}" in page
+    assert "### Quiet ones" in page
 
 
 @pytest.mark.parametrize(
