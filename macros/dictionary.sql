@@ -60,6 +60,17 @@ where 1 = 0
 {{ return(found) }}
 {%- endmacro -%}
 
+{#- The team that answers for a node: the one that its YAML names, else the owner of its group. -#}
+{%- macro owner_of(node) -%}
+{%- set group = graph.groups.values() | selectattr('name', 'equalto', node.config.group) | first -%}
+{{ return(node.config.meta.get('owner', group.owner.name)) }}
+{%- endmacro -%}
+
+{#- The team that answers for a seed, as a row of one value; no row while parsing. -#}
+{%- macro owners_of_seed(name) -%}
+{{ return([[owner_of(graph.nodes['seed.' ~ project_name ~ '.' ~ name])]] if execute else []) }}
+{%- endmacro -%}
+
 {#- Segments, sorted by id: (segment id, node, meta). -#}
 {%- macro described_segments() -%}
 {%- set found = [] -%}
@@ -178,8 +189,8 @@ end
     relation: the snapshot.
     entity: expression for its id.
     fields: for each column when a change of it is breaking: `any`, `never`, `known` for any change of
-        what was known before, or for a list `lost` or `gained`, when a part of it went or came. What
-        an earlier project did not keep has not changed.
+        what was known before, or for a list `lost` or `gained`, when a part of it went or came. But
+        for `any`, what an earlier project did not keep has not changed.
     segments: expression for the segments that a change touches. -#}
 {%- macro changes_of(kind, relation, entity, fields, segments) -%}
 select
@@ -299,7 +310,7 @@ from (
     where
         has_before
         and before_{{ name }} is distinct from after_{{ name }}
-        {%- if breaks not in ('any', 'never') %}
+        {%- if breaks != 'any' %}
         and before_{{ name }} is not null
         {%- endif %}
     {%- endfor %}

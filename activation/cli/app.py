@@ -40,6 +40,6 @@ segment.command("new")(segments.new)
 segment.command("lock")(segments.lock)
 segment.command("diff")(segments.diff)
 app.add_typer(segment, name="segment")
-for command in (dictionary.show, dictionary.lineage, dictionary.changes):
+for command in (dictionary.show, dictionary.lineage, dictionary.pages, dictionary.changes):
     words.command()(command)
 app.add_typer(words, name="dictionary")

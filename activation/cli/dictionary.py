@@ -1,4 +1,4 @@
-"""Commands on the dictionary: show, lineage, changes."""
+"""Commands on the dictionary: show, lineage, pages, changes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from rich.markup import escape
 from activation.artefacts import MANIFEST, read_manifest
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import AsJson
+from activation.generated import GeneratedFiles
 from activation.governance.register import read_register
 from activation.lineage.dependencies import Dependencies
-from activation.lineage.dictionary_files import check_files, render_files, write_files
+from activation.lineage.dictionary_files import render_files
 from activation.lineage.library import Library
 from activation.lineage.manifest import completed, read_project
 from activation.lineage.origins import FeedColumn
 from activation.lineage.pedigree import Pedigree, trace_lineage
+from activation.pages.files import render_pages
 from activation.publication import open_current
 from activation.workplace import read_settings
 from ingestion.conformance import load_contracts
@@ -32,9 +34,21 @@ PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "dict_attributes",
         "$1 in (model_name, model_name || '.' || attribute_name, attribute_name)",
-        ("model_name", "attribute_name", "data_type", "sensitivity", "law_tags", "description"),
+        (
+            "model_name",
+            "attribute_name",
+            "owner",
+            "data_type",
+            "sensitivity",
+            "law_tags",
+            "description",
+        ),
     ),
-    ("dict_klis", "$1 in (kli_id, family)", ("kli_id", "title", "law_tags", "description")),
+    (
+        "dict_klis",
+        "$1 in (kli_id, family)",
+        ("kli_id", "title", "owner", "law_tags", "description"),
+    ),
     (
         "dict_segments",
         "segment_id = $1 or model_name = $1",
@@ -110,16 +124,28 @@ def lineage(
         _show_pedigree(trace_lineage(dependencies, name, feeds, register), as_json=as_json)
         return
     files = render_files(manifest, settings.project, feeds, register)
-    if check:
-        check_files(settings.project, files)
-    written = write_files(settings.project, files) if write else []
-    lines = {path.as_posix(): data.count(b"\n") - 1 for path, data in files.items()}
-    if as_json:
-        show_json({"lines": lines, "written": written})
-        return
-    show_table("Lineage", ("file", "lines"), sorted(lines.items()))
-    if write:
-        say(f"Written: {', '.join(written) or 'nothing, it is up to date'}.")
+    _settle("Lineage", files, settings.project, write=write, check=check, as_json=as_json)
+
+
+def pages(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write models/dictionary/pages, which dbt docs shows.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail when models/dictionary/pages is out of date.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the pages of indicators, audiences and destinations in dbt docs. Nothing need be built.
+
+    Example: tellerline dictionary pages --write
+    """
+    if write and check:
+        raise UsageError("tellerline dictionary pages", "takes either --write or --check.", "")
+    settings = read_settings()
+    register = read_register(settings.governance, settings.environment)
+    files = render_pages(settings.project, register)
+    _settle("Pages", files, settings.project, write=write, check=check, as_json=as_json)
 
 
 def changes(
@@ -170,6 +196,22 @@ def _check_segment(segment: str) -> None:
             "is not in the published dictionary, and no change touched it.",
             known_names(segment, known),
         )
+
+
+def _settle(
+    title: str, files: GeneratedFiles, project: Path, *, write: bool, check: bool, as_json: bool
+) -> None:
+    """Check or write generated files, and show what they are."""
+    if check:
+        files.check(project)
+    written = files.write(project) if write else []
+    lines = files.lines()
+    if as_json:
+        show_json({"lines": lines, "written": written})
+        return
+    show_table(title, ("file", "lines"), sorted(lines.items()))
+    if write:
+        say(f"Written: {', '.join(written) or 'nothing, it is up to date'}.")
 
 
 def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any]]:

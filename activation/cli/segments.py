@@ -11,8 +11,10 @@ from activation.artefacts import MANIFEST, read_manifest
 from activation.catalog import check_segments
 from activation.cli.console import err, say, show_json, show_table
 from activation.cli.options import AsJson
+from activation.governance.register import read_register
 from activation.lineage import describe_segments
 from activation.lineage.lock import LOCK_FILE, check_lock, read_lock, update_lock, write_lock
+from activation.pages.files import render_pages
 from activation.policies.lineage import Basis, refuse_forbidden_basis
 from activation.policies.packs import packs_in_force
 from activation.segments.audiences import AudienceDifference
@@ -39,10 +41,13 @@ def new(
 
     Example: tellerline segment new cross_sell savings_without_checking
     """
-    project = read_settings().project
+    settings = read_settings()
+    project = settings.project
     made = make_segment(
         project, goal, audience, owner=owner, goal_kli=goal_kli, today=SystemClock().now().date()
     )
+    # Its description shows its page, which dbt asks for before it parses anything.
+    render_pages(project, read_register(settings.governance, settings.environment)).write(project)
     files = [str(path.relative_to(project)) for path in made.files]
     if as_json:
         show_json({"files": files, "segment": made.segment_id})
@@ -54,6 +59,7 @@ def new(
             "Write whom it selects: the SQL, one plain sentence in the YAML, the unit test.",
             "Set goal_kli, channels, sizes and expiry; name destinations with their attributes.",
             f"Add {model} to macros/segments.sql, and to its destinations' exposures.",
+            "tellerline dictionary pages --write, once the YAML is as it should be.",
             f"dbt build -s {model}, breaking each threshold once to see the unit test fail.",
             "dbt compile && tellerline segment lock",
             "tellerline segment diff main",

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from activation.generated import GeneratedFiles
 from activation.governance.register import Register
 from activation.lineage.columns import Edge, edges_of, fold_rows
 from activation.lineage.dictionary import ColumnFacts, describe_columns, described
@@ -26,8 +27,6 @@ from activation.lineage.origins import (
     feed_edges,
 )
 from activation.lineage.slicer import Slicer
-from tellerline.durable import make_folder, replace_file
-from tellerline.errors import ContractError
 
 FOLDER = Path("seeds") / "dictionary"
 EDGES_FILE = FOLDER / "column_lineage.csv"
@@ -40,14 +39,13 @@ FACT_COLUMNS = (
     "relation_name", "column_name", "kli_id", "status", "reason", "logic", "made_from",
     "inherited_law_tags", "law_tag_paths", "segments",
 )  # fmt: skip
-WRITE = f"Run `{COMPILE} && tellerline dictionary lineage --write` and commit seeds/dictionary."
 BAR = "|"
 
 
 def render_files(
     manifest: Mapping[str, Any], project: Path, feeds: Iterable[FeedColumn], register: Register
-) -> dict[Path, bytes]:
-    """Return the seeds as the project has them, by path from the project folder.
+) -> GeneratedFiles:
+    """Return the seeds as the project has them.
 
     Args:
         manifest: dbt's manifest after `dbt build` or `dbt compile`, as parsed.
@@ -58,29 +56,16 @@ def render_files(
     Raises:
         ContractError: A model was not compiled, or a seed's file is not the one that dbt read.
     """
-    return {
-        EDGES_FILE: _csv(EDGE_COLUMNS, _edge_lines(manifest, project, feeds, register)),
-        FACTS_FILE: _csv(FACT_COLUMNS, map(_fact_line, describe_columns(manifest, project))),
-    }
-
-
-def write_files(project: Path, files: Mapping[Path, bytes]) -> list[str]:
-    """Replace the seeds that differ and return their paths."""
-    make_folder(project / FOLDER)
-    stale = _stale(project, files)
-    for path in stale:
-        replace_file(project / path, files[path])
-    return [path.as_posix() for path in stale]
-
-
-def check_files(project: Path, files: Mapping[Path, bytes]) -> None:
-    """Hold the seeds in the folder to the project.
-
-    Raises:
-        ContractError: They say something else; the error names the first line that differs.
-    """
-    for path in _stale(project, files):
-        raise ContractError(path.as_posix(), _difference(project / path, files[path]), WRITE)
+    facts = map(_fact_line, describe_columns(manifest, project))
+    return GeneratedFiles(
+        folder=FOLDER,
+        pattern="*.csv",
+        contents={
+            EDGES_FILE: _csv(EDGE_COLUMNS, _edge_lines(manifest, project, feeds, register)),
+            FACTS_FILE: _csv(FACT_COLUMNS, facts),
+        },
+        remedy=f"Run `{COMPILE} && tellerline dictionary lineage --write` and commit {FOLDER}.",
+    )
 
 
 def _edge_lines(
@@ -142,25 +127,3 @@ def _csv(header: Iterable[str], lines: Iterable[Iterable[str]]) -> bytes:
     writer.writerow(header)
     writer.writerows(lines)
     return text.getvalue().encode("utf-8")
-
-
-def _stale(project: Path, files: Mapping[Path, bytes]) -> list[Path]:
-    return [
-        path
-        for path, data in files.items()
-        if not (project / path).is_file() or (project / path).read_bytes() != data
-    ]
-
-
-def _difference(path: Path, data: bytes) -> str:
-    if not path.is_file():
-        return "is missing."
-    before = set(path.read_text(encoding="utf-8").splitlines())
-    now = data.decode("utf-8").splitlines()
-    new = [line for line in now if line not in before]
-    gone = before - set(now)
-    example = new[0] if new else min(gone, default="the order of lines")
-    return (
-        f"is not what the project says: {len(new)} lines are missing and {len(gone)} are too many, "
-        f"such as {example}."
-    )

@@ -57,6 +57,8 @@ models:
       Adults who joined at least 365 days ago.
 
       One row per member.
+
+      {{ doc("$model") }}
     config:
       meta:
         grain: member

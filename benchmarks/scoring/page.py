@@ -22,9 +22,9 @@ and until when it may be used stands in `score_definitions.csv`, its points in
   the figures below say how well the method finds what the simulator hides, and no more.
 - No feature is a prohibited basis (age, sex, marital status) or a proxy for one (ZIP). Minors, the
   deceased, former members and businesses get no score.
-- A score below its floor, above its greatest stability index, past its review date, in a version that
-  was not measured, or with other points than those that were, gives no indicator, and a build with a
-  segment that rests on it fails.
+- A score below its floor, above its greatest stability index, past its review date, in a version
+  that was not measured, or with other points than those that were, gives no indicator, and a build
+  with a segment that rests on it fails.
 """
 Rows = list[dict[str, str]]
 

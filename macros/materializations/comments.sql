@@ -1,8 +1,9 @@
 {#- What the YAML says of a relation and its columns, as comments that any tool shows. The contracts
-    and the dictionary's tests hold the columns to the YAML, so that nothing is asked here first. -#}
+    and the dictionary's tests hold the columns to the YAML, so that nothing is asked here first. A
+    comment ends where the pages of dbt docs begin: at the first heading. -#}
 {%- macro comments_on(relation, model) -%}
     {%- if config.persist_relation_docs() and model.description -%}
-        {{- alter_relation_comment(relation, model.description) -}}
+        {{- alter_relation_comment(relation, model.description.split('\n\n#')[0]) -}}
     {%- endif -%}
     {%- if config.persist_column_docs() -%}
         {%- for column in model.columns.values() if column.description %}

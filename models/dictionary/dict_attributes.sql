@@ -1,7 +1,6 @@
 {%- set rows = [] -%}
 {%- for node in described_models() -%}
     {%- set model_meta = node.config.meta -%}
-    {%- set group = graph.groups.values() | selectattr('name', 'equalto', node.config.group) | first -%}
     {%- for column in node.columns.values() -%}
         {%- set meta = column.config.meta -%}
         {%- set values = meta.get('allowed_values', []) -%}
@@ -9,7 +8,7 @@
             node.name,
             column.name,
             model_meta.layer,
-            model_meta.get('owner', group.owner.name),
+            owner_of(node),
             column.description | trim,
             model_meta.grain,
             column.data_type,

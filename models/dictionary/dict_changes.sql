@@ -30,6 +30,7 @@ kli_changes as (
         fields={
             'title': 'never',
             'description': 'never',
+            'owner': 'never',
             'sensitivity': 'any',
             'law_tags': 'gained',
             'model_name': 'any',

@@ -58,6 +58,17 @@ def test_every_column_from_core_upward_is_described_and_owned(models, manifest):
     assert wrong == []
 
 
+def test_every_indicator_is_owned_by_the_team_of_its_model(built, models, manifest):
+    groups = {group["name"]: group["owner"]["name"] for group in manifest["groups"].values()}
+    owners = {
+        m["name"]: m["config"]["meta"].get("owner") or groups[m["config"]["group"]] for m in models
+    }
+    rows = built.rows("select kli_id, model_name, owner from dictionary.dict_klis")
+    taxonomy = manifest["nodes"]["seed.tellerline.kli_taxonomy"]["config"]["group"]
+    assert {model for _, model, _ in rows} >= {None, "kli_rules__evaluated"}
+    assert [row for row in rows if row[2] != owners.get(row[1], groups[taxonomy])] == []
+
+
 def test_every_list_of_values_is_checked(manifest):
     nodes = manifest["nodes"].values()
     checked = {

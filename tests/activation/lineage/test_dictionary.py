@@ -12,15 +12,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from activation.cli.app import app
+from activation.generated import GeneratedFiles
 from activation.governance.register import Register
 from activation.lineage.columns import Edge, fold_rows
 from activation.lineage.dependencies import Dependencies
 from activation.lineage.dictionary import ColumnFacts, describe_columns
 from activation.lineage.dictionary_files import (
     EDGES_FILE,
-    check_files,
     render_files,
-    write_files,
 )
 from activation.lineage.library import Library
 from activation.lineage.manifest import read_project
@@ -141,7 +140,11 @@ def test_a_column_of_literals_and_one_that_cannot_be_followed_say_so(project: Pr
     assert facts["pivoted.member_id"].status == "unknown"
     assert facts["pivoted.member_id"].reason
     assert "prohibited_basis" in facts["pivoted.member_id"].inherited
-    edges = render_files(project.manifest, project.folder, FEEDS, REGISTER)[EDGES_FILE].decode()
+    edges = (
+        render_files(project.manifest, project.folder, FEEDS, REGISTER)
+        .contents[EDGES_FILE]
+        .decode()
+    )
     assert f'members,born,core,pivoted,*,unknown,"{facts["pivoted.member_id"].reason}' in edges
 
 
@@ -229,7 +232,11 @@ def test_conditions_on_all_columns_are_told_once() -> None:
 
 
 def test_the_seeds_reach_from_feed_fields_to_destination_fields(project: Project) -> None:
-    text = render_files(project.manifest, project.folder, FEEDS, REGISTER)[EDGES_FILE].decode()
+    text = (
+        render_files(project.manifest, project.folder, FEEDS, REGISTER)
+        .contents[EDGES_FILE]
+        .decode()
+    )
     assert "feed,feed.people,birthYear,raw,raw.people,born,value," in text
     assert "core,members,born,activation,attributes,age_band,value," in text
     assert "activation,attributes,age_band,destination,destination.portal,age,value," in text
@@ -237,17 +244,17 @@ def test_the_seeds_reach_from_feed_fields_to_destination_fields(project: Project
 
 
 def test_seeds_that_are_out_of_date_fail_the_check_with_the_line(project: Project) -> None:
-    def files() -> dict[Path, bytes]:
+    def files() -> GeneratedFiles:
         return render_files(project.manifest, project.folder, FEEDS, REGISTER)
 
     with pytest.raises(ContractError, match="is missing"):
-        check_files(project.folder, files())
-    assert len(write_files(project.folder, files())) == 2
-    check_files(project.folder, files())
-    assert write_files(project.folder, files()) == []
+        files().check(project.folder)
+    assert len(files().write(project.folder)) == 2
+    files().check(project.folder)
+    assert files().write(project.folder) == []
     project.model("more", f"select town as place from {table('members')}", layer="core")
     with pytest.raises(ContractError, match=r"1 lines are missing.*members,town,core,more,place"):
-        check_files(project.folder, files())
+        files().check(project.folder)
 
 
 def test_a_pedigree_leads_from_the_feed_to_the_destination(project: Project) -> None:
@@ -329,12 +336,12 @@ def test_lineage_reads_what_only_the_run_of_the_vault_compiled(project: Project)
 
 
 WORDS = {
-    "dict_attributes": "select * from (values ('profile', 'age_band', 'varchar', 'restricted', "
-    "['prohibited_basis'], 'Age [in bands].'), ('profile', 'tenure', 'integer', 'internal', "
-    "['npi'], 'Days.')) as t(model_name, attribute_name, data_type, sensitivity, law_tags, "
-    "description)",
+    "dict_attributes": "select *, 'team' as owner from (values ('profile', 'age_band', 'varchar', "
+    "'restricted', ['prohibited_basis'], 'Age [in bands].'), ('profile', 'tenure', 'integer', "
+    "'internal', ['npi'], 'Days.')) as t(model_name, attribute_name, data_type, sensitivity, "
+    "law_tags, description)",
     "dict_klis": "select 'spend__coffee' as kli_id, 'spend' as family, 'Coffee' as title, "
-    "['npi'] as law_tags, 'Drinks coffee.' as description",
+    "'team' as owner, ['npi'] as law_tags, 'Drinks coffee.' as description",
     "dict_segments": "select 'one' as segment_id, 'seg_one' as model_name, '1.0.0' as version, "
     "'One' as title, 'team' as owner, 'All.' as description",
     "dict_changes": "select timestamp '2026-06-30' as changed_at, 'attribute' as entity_kind, "

@@ -15,7 +15,7 @@ import pytest
 
 from activation.governance.register import read_register
 from activation.lineage import column_lineage, describe_segments
-from activation.lineage.dictionary_files import check_files, render_files
+from activation.lineage.dictionary_files import render_files
 from activation.lineage.lock import LOCK_FILE, check_lock, read_lock
 from activation.lineage.origins import FeedColumn
 from activation.policies.lineage import RULE, RULE_FOR_ALL
@@ -272,7 +272,7 @@ def test_the_seeds_of_the_dictionary_are_what_the_project_says(compiled: Compile
     register = read_register(ROOT / "governance", {})
     files = render_files(compiled.first, ROOT, feeds, register)
     assert files == render_files(compiled.later, ROOT, feeds, register)
-    check_files(ROOT, files)
+    files.check(ROOT)
 
 
 def test_law_tags_refused_in_credit_are_those_of_the_pack_in_force() -> None:

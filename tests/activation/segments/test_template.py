@@ -35,14 +35,13 @@ PROFILE = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with two goals, one segment, the taxonomy and the forbidden words."""
+    """A project with two goals, one segment, the forbidden words, and what pages are made of."""
     (tmp_path / "dbt_project.yml").touch()
     for goal in ("retention", "suppression"):
         (tmp_path / "models" / "segments" / goal).mkdir(parents=True)
     (tmp_path / "models" / "segments" / "retention" / "seg_retention__known.sql").touch()
-    (tmp_path / "seeds" / "governance").mkdir(parents=True)
-    for seed in ("kli_taxonomy.csv", "governance/forbidden_words.csv"):
-        shutil.copy(ROOT / "seeds" / seed, tmp_path / "seeds" / seed)
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
+    shutil.copytree(ROOT / "governance", tmp_path / "governance")
     shutil.copy(ROOT / "models" / "groups.yml", tmp_path / "models")
     return tmp_path
 
@@ -127,6 +126,16 @@ def test_the_command_names_the_files_and_the_next_steps(project: Path) -> None:
 
 def test_a_name_that_only_looks_sensitive_is_taken(project: Path) -> None:
     assert new(project, "retention", "credit_union_switchers").exit_code == 0
+
+
+def test_the_command_writes_the_page_that_the_description_shows(project: Path) -> None:
+    assert new(project, "retention", "quiet_ones").exit_code == 0
+    model = "seg_retention__quiet_ones"
+    (stated,) = document_of(project / f"models/segments/retention/{model}.yml")["models"]
+    assert f'{{{{ doc("{model}") }}}}' in stated["description"]
+    page = (project / "models/dictionary/pages/audiences_retention.md").read_text()
+    assert f"{{% docs {model} %}}" in page
+    assert "### Quiet ones" in page
 
 
 @pytest.mark.parametrize(
