@@ -154,7 +154,8 @@ select * from read_csv(
     header = true,
     columns = {
         'score_id': 'varchar', 'version': 'integer', 'measure': 'varchar', 'decile': 'integer',
-        'measured_value': 'double', 'measured_on': 'date'
+        'measured_value': 'double', 'measured_on': 'date',
+        'points_checksum': 'varchar'
     }
 );
 
