@@ -114,7 +114,7 @@ judged as (
         case
             when floors.measured_value is null then 'This version was not measured'
             when floors.measured_value < definitions.floor_value then 'It is below its floor'
-            when coalesce(measured.psi, 0) > definitions.maximum_psi then 'It is not stable'
+            when measured.psi > definitions.maximum_psi then 'It is not stable'
             when definitions.review_date < {{ as_of_date() }} then 'Its review date has passed'
         end as unusable_reason
     from definitions
