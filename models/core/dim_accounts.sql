@@ -24,7 +24,8 @@ ranked as (
         row_number() over (
             partition by snapshots.account_id
             order by
-                case snapshots.ownership_role when 'primary' then 0 when 'business' then 1 else 2 end asc,
+                snapshots.ownership_role = 'primary' desc,
+                snapshots.ownership_role = 'business' desc,
                 snapshots.member_id asc
         ) as owner_rank,
         count(*) over (partition by snapshots.account_id) as owner_count

@@ -136,7 +136,7 @@ cleaned as (
             when stripped.channel_kind = 'ach'
                 then {{ plain_words("stripped.party_text || ' ' || coalesce(stripped.entry_text, '')") }}
             else {{ without_noise(
-                'substr(stripped.stripped_text, 1 + coalesce(prefixed.prefix_length, 0))'
+                'coalesce(substr(stripped.stripped_text, prefixed.prefix_length + 1), stripped.stripped_text)'
             ) }}
         end as clean_text,
         case when stripped.channel_kind = 'ach' then {{ plain_words('stripped.party_text') }} end
@@ -244,7 +244,7 @@ weighed_matches as (
                 )
             else patterns.pattern_length
         end as matched_length,
-        case matches.found_at when 'start' then 1 when 'cut' then 2 else 3 end as place_rank,
+        matches.found_at,
         case
             when matches.found_at = 'cut' then patterns.confidence - 0.15
             when matches.found_at = 'inside' then patterns.confidence - 0.20
@@ -276,9 +276,9 @@ best_merchants as (
         row_number() over (
             partition by reading_id
             order by
-                place_rank = 3 asc,
+                found_at = 'inside' asc,
                 matched_length desc,
-                place_rank asc,
+                found_at = 'cut' asc,
                 confidence desc,
                 rule_id asc
         ) as match_rank
@@ -371,12 +371,13 @@ decided as (
                 then entry_matches.rule_id
             when
                 best_merchants.rule_id is not null
-                and not (
+                and not coalesce(
                     best_merchants.confidence < 0.70
                     and best_merchants.confidence
-                    < coalesce(entry_matches.confidence, word_categories.confidence, 0)
+                    < coalesce(entry_matches.confidence, word_categories.confidence)
                     and merchants.category_id
-                    <> coalesce(entry_matches.category_id, word_categories.category_id)
+                    <> coalesce(entry_matches.category_id, word_categories.category_id),
+                    false
                 )
                 then best_merchants.rule_id
             when entry_matches.rule_id is not null then entry_matches.rule_id

@@ -77,8 +77,7 @@ series as (
         {{ quantile('gap_days', '0.25') }} as low_gap_days,
         {{ quantile('gap_days', '0.5') }} as gap_days,
         {{ quantile('gap_days', '0.75') }} as high_gap_days,
-        avg(case when gap_days = 14 then 1.0 when gap_days is not null then 0.0 end)
-            as fortnight_ratio
+        avg(cast(gap_days = 14 as integer)) as fortnight_ratio
     from gapped
     group by member_key, flow_key
 ),
@@ -91,7 +90,7 @@ paced as (
             when payment_count < 3 then 'irregular'
             when low_gap_days < 0.75 * gap_days or high_gap_days > 1.25 * gap_days then 'irregular'
             when gap_days between 6 and 8 then 'weekly'
-            when gap_days between 12 and 17 and fortnight_ratio >= 0.6 then 'biweekly'
+            when fortnight_ratio >= 0.6 then 'biweekly'
             when gap_days between 12 and 17 then 'semimonthly'
             when gap_days between 26 and 35 then 'monthly'
             when gap_days between 85 and 97 then 'quarterly'

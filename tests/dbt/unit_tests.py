@@ -27,10 +27,13 @@ class UnitTest:
 
 
 def unit_tests_of(manifest: dict[str, Any], model: str) -> list[UnitTest]:
-    """Return the unit tests of a model."""
+    """Return the unit tests of a model's SQL as it is on an empty warehouse.
+
+    What a growing run makes of the rows that are held, given as `this`, is other SQL.
+    """
     found = []
     for test in manifest["unit_tests"].values():
-        if test["model"] != model:
+        if test["model"] != model or any(g["input"] == "this" for g in test["given"]):
             continue
         rows = test["expect"]["rows"]
         columns = list(rows[0])
