@@ -129,3 +129,21 @@ where
     or descriptor_key not in (select distinct told.descriptor_key from {{ transactions }} as told)
 {%- endif -%}
 {%- endmacro -%}
+
+{#- Words in the name of who pays wages that do not name the employer. -#}
+{%- macro employer_noise() -%}
+{{ return([
+    {'name': 'legal form', 'pattern': '\\b(LLC|LLP|PLLC|LP|INC|INCORPORATED|CORP|CORPORATION|CO|COMPANY|LTD|LIMITED|PC|THE)\\b *'},
+    {'name': 'processor of payrolls', 'pattern': '\\b(ADP|TOTALSOURCE|PAYCHEX|TPS|GUSTO|PAYCOM|PAYLOCITY|PAYCOR|TRINET|INSPERITY|JUSTWORKS|RIPPLING|CERIDIAN|DAYFORCE|UKG|INTUIT|QUICKBOOKS)\\b *'},
+    {'name': 'wages', 'pattern': '\\b(PAYROLL|PAYRL|PAYR|DIRDEP)\\b *'},
+]) }}
+{%- endmacro -%}
+
+{#- Who pays wages, in plain words; empty where the name is but that of a processor. -#}
+{%- macro employer_name(text) -%}
+{%- set state = namespace(text=plain_words(text)) -%}
+{%- for noise in employer_noise() -%}
+    {%- set state.text = replace_pattern(state.text, noise.pattern, '') -%}
+{%- endfor -%}
+trim({{ state.text }})
+{%- endmacro -%}

@@ -162,6 +162,14 @@ select * from read_csv(
 create macro plain_words(words) as trim(regexp_replace(regexp_replace(regexp_replace(
     upper(words), '[.](COM|NET|ORG)', ' COM', 'g'), '[.''’]', '', 'g'), '[^A-Z0-9&+]+', ' ', 'g'));
 
+-- Who pays wages, without legal forms, processors of payrolls, and that wages are paid.
+create macro employer_name(words) as trim(regexp_replace(
+    plain_words(words),
+    '\b(LLC|LLP|PLLC|LP|INC|INCORPORATED|CORP|CORPORATION|CO|COMPANY|LTD|LIMITED|PC|THE|ADP|TOTALSOURCE|PAYCHEX|TPS|GUSTO|PAYCOM|PAYLOCITY|PAYCOR|TRINET|INSPERITY|JUSTWORKS|RIPPLING|CERIDIAN|DAYFORCE|UKG|INTUIT|QUICKBOOKS|PAYROLL|PAYRL|PAYR|DIRDEP)\b *',
+    '',
+    'g'
+));
+
 -- Of the snapshots, the last one of each month.
 create table kept_days as
 select max(business_date) as business_date
@@ -906,9 +914,17 @@ from applications
 left join first_uses using (application_id);
 
 create table fct_member_activity as
-with spend_classes as (
-    select * from dim_spend_classes
-    where direction = 'credit' and category_id in ('payroll', 'retirement_income')
+with incomes as (
+    select
+        spend_days.member_id,
+        spend_days.transaction_date,
+        spend_classes.category_id
+    from fct_member_spend_days as spend_days
+    inner join dim_spend_classes as spend_classes
+        on spend_days.spend_class_id = spend_classes.spend_class_id
+    where
+        spend_classes.direction = 'credit'
+        and spend_classes.category_id in ('payroll', 'retirement_income', 'withheld')
 ),
 
 onboarding as (
@@ -932,15 +948,31 @@ digital as (
     group by member_id
 ),
 
-income as (
+payroll as (
     select
-        spend_days.member_id,
-        max(case when spend_classes.category_id = 'payroll' then spend_days.transaction_date end)
-            as last_payroll_date,
-        max(spend_days.transaction_date) as last_income_date
-    from fct_member_spend_days as spend_days
-    inner join spend_classes on spend_days.spend_class_id = spend_classes.spend_class_id
-    group by spend_days.member_id
+        member_id,
+        max(case when category_id = 'payroll' then transaction_date end) as last_payroll_date,
+        max(transaction_date) as last_income_date
+    from incomes
+    where category_id <> 'withheld'
+    group by member_id
+),
+
+-- Pensions come by the month, whoever pays them. What comes more often is no pension.
+other_incomes as (
+    select
+        incomes.member_id,
+        bool_or(incomes.category_id = 'retirement_income')
+        or (
+            max(incomes.transaction_date) filter (incomes.category_id = 'withheld')
+            - min(incomes.transaction_date) filter (incomes.category_id = 'withheld')
+        )
+        >= 21 * (count(distinct incomes.transaction_date) filter (incomes.category_id = 'withheld') - 1)
+            as has_other_income
+    from incomes
+    inner join payroll on incomes.member_id = payroll.member_id
+    where incomes.transaction_date > payroll.last_payroll_date
+    group by incomes.member_id
 ),
 
 funding as (
@@ -957,12 +989,14 @@ select
     cast(coalesce(digital.bill_pay_count_90_days, 0) as bigint) as bill_pay_count_90_days,
     cast(coalesce(digital.p2p_count_90_days, 0) as bigint) as p2p_count_90_days,
     cast(coalesce(digital.rdc_count_90_days, 0) as bigint) as rdc_count_90_days,
-    income.last_payroll_date,
-    income.last_income_date,
+    payroll.last_payroll_date,
+    payroll.last_income_date,
+    coalesce(other_incomes.has_other_income, false) as has_other_income,
     funding.last_funded_date
 from dim_members as members
 left join digital on members.member_id = digital.member_id
-left join income on members.member_id = income.member_id
+left join payroll on members.member_id = payroll.member_id
+left join other_incomes on members.member_id = other_incomes.member_id
 left join funding on members.member_id = funding.member_id;
 
 -- What is paid on a schedule. Movements name no party, what is sensitive is read by nobody, and a card
@@ -1669,6 +1703,10 @@ select
     rationale
 from homes;
 
+-- A business has no life and no family.
+create view individuals as
+select member_id from dim_members where member_type = 'individual';
+
 create table kli_behaviour__life_events as
 with payments as (
     select
@@ -1692,17 +1730,48 @@ wages as (
     where direction = 'credit' and category_id = 'payroll'
 ),
 
-former_wages as (
-    select
-        wages.member_id,
-        max(earlier.last_date) as last_date
-    from wages
-    inner join wages as earlier
-        on wages.member_id = earlier.member_id and wages.first_date > earlier.last_date
-    where wages.wage_rank = 1
-    group by wages.member_id
+started_wages as (
+    select * from wages
+    where wage_rank = 1 and first_date > getvariable('as_of_date') - 90
 ),
 
+-- Processors and legal forms come and go in the name under which one employer pays, and ACH cuts it.
+compared_wages as (
+    select
+        started_wages.member_id,
+        started_wages.first_date,
+        earlier.last_date as former_last_date,
+        employer_name(started_wages.party_id) as employer_name,
+        employer_name(earlier.party_id) as former_employer_name,
+        abs(started_wages.gap_days - earlier.gap_days) <= 1
+        and abs(started_wages.typical_amount - earlier.typical_amount) <= 0.05 * earlier.typical_amount
+            as is_same_pay
+    from started_wages
+    inner join wages as earlier
+        on started_wages.member_id = earlier.member_id and earlier.wage_rank > 1
+),
+
+-- All others ended before: a second job is no new one.
+former_wages as (
+    select
+        member_id,
+        max(former_last_date) as last_date,
+        bool_or(is_same_pay) as is_same_pay
+    from compared_wages
+    group by member_id
+    having
+        bool_and(former_last_date < first_date)
+        and not bool_or(
+            employer_name <> ''
+            and former_employer_name <> ''
+            and (
+                starts_with(employer_name, former_employer_name)
+                or starts_with(former_employer_name, employer_name)
+            )
+        )
+),
+
+-- The same pay at the same rhythm may be that of the same employer under another name.
 new_jobs as (
     select
         wages.member_id,
@@ -1711,14 +1780,12 @@ new_jobs as (
         wages.typical_amount as evidence_amount,
         wages.first_date as first_seen,
         wages.last_date as last_seen,
-        0.95 as confidence,
+        case when former_wages.is_same_pay then 0.50 else 0.95 end as confidence,
         'Wages from another employer since ' || cast(wages.first_date as string)
-        || ', from the former one until ' || cast(former_wages.last_date as string) as rationale
-    from wages
+        || ', from the former one until ' || cast(former_wages.last_date as string)
+        || case when former_wages.is_same_pay then ', with the same pay' else '' end as rationale
+    from started_wages as wages
     inner join former_wages on wages.member_id = former_wages.member_id
-    where
-        wages.wage_rank = 1
-        and wages.first_date > getvariable('as_of_date') - 90
 ),
 
 -- Purchases go on, so that the wages did not move to another bank with all the rest: bills may go on
@@ -1732,12 +1799,6 @@ shoppers as (
     group by member_id
 ),
 
-pensioners as (
-    select distinct member_id
-    from fct_member_categories
-    where direction = 'credit' and category_id = 'retirement_income'
-),
-
 job_losses as (
     select
         wages.member_id,
@@ -1748,12 +1809,11 @@ job_losses as (
         wages.last_date as last_seen,
         0.80 as confidence,
         cast(wages.payment_count as string) || ' regular wage payments until '
-        || cast(wages.last_date as string) || ', none from anyone since, and '
+        || cast(wages.last_date as string) || ', no wages or pension since, and '
         || cast(shoppers.purchase_count as string) || ' purchases within 30 days' as rationale
     from wages
     inner join fct_member_activity as activity on wages.member_id = activity.member_id
     inner join shoppers on wages.member_id = shoppers.member_id
-    left join pensioners on wages.member_id = pensioners.member_id
     where
         wages.wage_rank = 1
         and wages.cadence <> 'irregular'
@@ -1762,49 +1822,80 @@ job_losses as (
         -- A first payment from another employer is not yet a flow.
         and activity.last_payroll_date <= wages.last_date
         and shoppers.purchase_count >= 3
-        and pensioners.member_id is null
+        and not activity.has_other_income
 ),
 
--- When each kind of loan is first seen, and vehicles that are bought whether or not on a loan.
-loan_starts as (
+-- Loans as the latest snapshot that shows them has them.
+loans_held as (
+    select
+        *,
+        min(business_date) over (partition by account_id) as first_business_date,
+        account_status <> 'closed' and business_date = (
+            select max(business_date) from snapshots where account_id is not null
+        ) as is_open
+    from snapshots
+    where product_type in ('mortgage', 'auto_loan')
+    qualify business_date = max(business_date) over (partition by account_id)
+),
+
+-- What a member gets from dealers is a refund, or for a vehicle that is sold.
+dealer_refunds as (
     select
         member_id,
-        competitor_product as product_type,
-        competitor_product as purchase_kind,
-        min(first_date) as first_seen,
-        max(last_date) as last_seen,
-        sum(count_180_days) as payment_count,
-        sum(amount_180_days) as payment_amount,
-        'Paid elsewhere' as place
+        amount_180_days
+    from fct_member_categories
+    where direction = 'credit' and category_id = 'car_dealers'
+),
+
+-- When loans are first seen, and vehicles that are bought whether or not on a loan. Not each can be the
+-- beginning of something: what the member owes with somebody else, or has paid off, only shows that
+-- later ones are not the first.
+loan_starts as (
+    select
+        payments.member_id,
+        payments.competitor_product as product_type,
+        payments.competitor_product as purchase_kind,
+        min(payments.first_date) as first_seen,
+        max(payments.last_date) as last_seen,
+        sum(payments.count_180_days) as payment_count,
+        sum(payments.amount_180_days) as payment_amount,
+        'Paid elsewhere' as place,
+        -- Who came to this institution lately brings bills along one by one.
+        bool_and(members.member_since_date <= payments.first_date - 365) as may_be_new
     from payments
-    where competitor_product in ('mortgage', 'auto_loan')
-    group by member_id, competitor_product
+    inner join dim_members as members on payments.member_id = members.member_id
+    where payments.competitor_product in ('mortgage', 'auto_loan')
+    group by payments.member_id, payments.competitor_product
     union all
     select
-        accounts.member_id,
-        accounts.product_type,
-        accounts.product_type as purchase_kind,
-        min(accounts.opened_date) as first_seen,
-        max(accounts.snapshot_date) as last_seen,
-        count(*) as payment_count,
-        max(accounts.current_balance_amount) as payment_amount,
-        'Opened here' as place
-    from open_accounts as accounts
-    where accounts.product_type in ('mortgage', 'auto_loan')
-    group by accounts.member_id, accounts.product_type
+        member_id,
+        product_type,
+        product_type as purchase_kind,
+        -- The day of opening may be that of the last change.
+        least(opened_date, first_business_date) as first_seen,
+        business_date as last_seen,
+        1 as payment_count,
+        current_balance as payment_amount,
+        'Opened here' as place,
+        is_open and ownership_role = 'primary' and opened_date is not null as may_be_new
+    from loans_held
     union all
     -- What is less is service.
     select
-        member_id,
+        payments.member_id,
         'auto_loan' as product_type,
         'dealer' as purchase_kind,
-        first_date as first_seen,
-        last_date as last_seen,
-        count_180_days as payment_count,
-        amount_180_days as payment_amount,
-        'Paid a dealer' as place
+        payments.first_date as first_seen,
+        payments.last_date as last_seen,
+        payments.count_180_days as payment_count,
+        payments.amount_180_days as payment_amount,
+        'Paid a dealer' as place,
+        true as may_be_new
     from payments
-    where category_id = 'car_dealers' and amount_180_days >= 500
+    left join dealer_refunds on payments.member_id = dealer_refunds.member_id
+    where
+        payments.category_id = 'car_dealers'
+        and payments.amount_180_days - coalesce(dealer_refunds.amount_180_days, 0) >= 2000
 ),
 
 -- Nothing is new about what was there when the member's payments began. Bills that are brought along
@@ -1829,28 +1920,49 @@ rents as (
 loans as (
     select
         *,
-        row_number() over (partition by member_id, purchase_kind order by first_seen asc, place asc)
-            as loan_rank
+        row_number() over (
+            partition by member_id, purchase_kind
+            order by first_seen asc, may_be_new asc, place asc, payment_amount desc
+        ) as loan_rank
     from loan_starts
 ),
 
+-- A first loan that is seen may have followed one that was not: only rent that ends about when a
+-- mortgage begins makes the purchase of a home all but certain. A dealer may have mended much.
 started as (
     select
         loans.*,
         rents.last_date as rent_date,
-        row_number() over (
-            partition by loans.member_id, loans.product_type order by loans.first_seen asc, loans.place asc
-        ) as start_rank
+        case
+            when loans.purchase_kind = 'dealer' then 0.50
+            when loans.purchase_kind = 'auto_loan' then 0.80
+            when rents.last_date is not null then 0.90
+            else 0.60
+        end as confidence
     from loans
     inner join histories on loans.member_id = histories.member_id
-    left join rents on loans.member_id = rents.member_id
+    left join rents
+        on
+            loans.member_id = rents.member_id
+            and loans.product_type = 'mortgage'
+            and rents.last_date between
+            loans.first_seen - 62 and loans.first_seen + 31
     where
         loans.loan_rank = 1
+        and loans.may_be_new
         and loans.first_seen > getvariable('as_of_date') - 120
         and histories.start_date <= loans.first_seen - 62
 ),
 
--- Rent that ends about when a mortgage begins makes the purchase of a home all but certain.
+surest as (
+    select
+        *,
+        row_number() over (
+            partition by member_id, product_type order by confidence desc, first_seen asc
+        ) as start_rank
+    from started
+),
+
 purchases as (
     select
         member_id,
@@ -1862,16 +1974,12 @@ purchases as (
         payment_amount as evidence_amount,
         first_seen,
         last_seen,
-        0.90 as confidence,
+        confidence,
         place
         || case product_type when 'mortgage' then ': mortgage since ' else ': vehicle since ' end
         || cast(first_seen as string)
-        || case
-            when product_type = 'mortgage' and rent_date <= first_seen + 31
-                then ', rent until ' || cast(rent_date as string)
-            else ''
-        end as rationale
-    from started
+        || coalesce(', rent until ' || cast(rent_date as string), '') as rationale
+    from surest
     where start_rank = 1
 ),
 
@@ -1931,7 +2039,8 @@ select
     last_seen,
     cast(confidence as decimal(4, 2)) as confidence,
     rationale
-from events;
+from events
+semi join individuals using (member_id);
 
 create table kli_client__family_events as
 with flows as (
@@ -1940,11 +2049,15 @@ with flows as (
 ),
 
 member_categories as (
-    select * from fct_member_categories
-    where direction = 'debit'
+    select
+        *,
+        case direction when 'debit' then 1 else -1 end as sign
+    from fct_member_categories
+    where category_id in ('jewelry', 'baby_and_kids', 'childcare')
 ),
 
--- A burst: many purchases within 60 days, and far more than in the four months before.
+-- A burst: many purchases within 60 days, and far more than in the four months before. Each refund of
+-- these days takes one of them back.
 bursts as (
     select
         member_id,
@@ -1952,16 +2065,15 @@ bursts as (
             when 'jewelry' then 'client__marriage'
             else 'client__new_child'
         end as kli_id,
-        sum(count_60_days) as count_60_days,
-        sum(amount_60_days) as amount_60_days,
-        sum(count_180_days) - sum(count_60_days) as count_before,
-        min(first_date_60_days) as first_seen,
-        max(last_date) as last_seen,
+        sum(sign * count_60_days) as count_60_days,
+        sum(sign * amount_60_days) as amount_60_days,
+        sum(case direction when 'debit' then count_180_days - count_60_days else 0 end) as count_before,
+        min(case when direction = 'debit' then first_date_60_days end) as first_seen,
+        max(case when direction = 'debit' then last_date end) as last_seen,
         -- Presents for the children of others are fewer, and parents buy for their children always.
         case category_id when 'jewelry' then 3 else 5 end as least_count,
         case category_id when 'jewelry' then 4 else 3 end as least_ratio
     from member_categories
-    where category_id in ('jewelry', 'baby_and_kids', 'childcare')
     group by
         member_id,
         case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end,
@@ -1989,7 +2101,8 @@ purchases as (
 wages as (
     select
         member_id,
-        max(last_date) as last_date
+        max(last_date) as last_date,
+        bool_or(is_active) as is_active
     from flows
     where category_id = 'payroll'
     group by member_id
@@ -2007,7 +2120,7 @@ pensions as (
     group by member_id
 ),
 
--- Wages that end about when a pension begins.
+-- Wages that ended about when a pension began.
 retirements as (
     select
         pensions.member_id,
@@ -2023,6 +2136,7 @@ retirements as (
     inner join wages on pensions.member_id = wages.member_id
     where
         pensions.first_date > getvariable('as_of_date') - 150
+        and not wages.is_active
         and wages.last_date <= pensions.first_date + 30
 ),
 
@@ -2040,7 +2154,8 @@ select
     last_seen,
     cast(confidence as decimal(4, 2)) as confidence,
     rationale
-from events;
+from events
+semi join individuals using (member_id);
 
 create table kli_behaviour__recent_login as
 with digital_days as (

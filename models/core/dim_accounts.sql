@@ -8,7 +8,8 @@ snapshots as {{ read_by_each() }} (
 account_days as (
     select
         account_id,
-        max(business_date) as business_date
+        max(business_date) as business_date,
+        min(business_date) as first_business_date
     from snapshots
     group by account_id
 ),
@@ -21,6 +22,7 @@ latest as (
 ranked as (
     select
         snapshots.*,
+        account_days.first_business_date,
         row_number() over (
             partition by snapshots.account_id
             order by
@@ -55,6 +57,7 @@ final as (
         ranked.credit_limit_amount,
         ranked.interest_rate_ratio,
         ranked.owner_count,
+        ranked.first_business_date as first_snapshot_date,
         ranked.business_date as snapshot_date
     from ranked
     cross join latest

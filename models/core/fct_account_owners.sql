@@ -5,9 +5,8 @@ snapshots as (
     where account_id is not null
 ),
 
-latest as (
-    select max(snapshot_date) as snapshot_date
-    from {{ ref('dim_accounts') }}
+accounts as (
+    select * from {{ ref('dim_accounts') }}
 ),
 
 final as (
@@ -16,7 +15,8 @@ final as (
         snapshots.member_id,
         snapshots.ownership_role
     from snapshots
-    inner join latest on snapshots.business_date = latest.snapshot_date
+    inner join accounts
+        on snapshots.account_id = accounts.account_id and snapshots.business_date = accounts.snapshot_date
 )
 
 select * from final

@@ -53,6 +53,7 @@ class Institution:
     logins: dict[str, list[date]] = field(default_factory=lambda: defaultdict(list))
     applications: dict[str, Row] = field(default_factory=dict)
     accounts: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    ever_held: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     visits: dict[str, list[tuple[date, str]]] = field(default_factory=lambda: defaultdict(list))
     uses: dict[str, dict[str, list[date]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
@@ -88,12 +89,21 @@ class Institution:
 
     def _read_snapshots(self, rows: list[Row]) -> None:
         latest = max(row["snapshot_date"] for row in rows)
+        days: dict[str, list[date]] = defaultdict(list)
+        for row in rows:
+            days[row["account_id"]].append(row["snapshot_date"])
         for row in rows:
             if row["snapshot_date"] == latest:
                 self.members[row["member_id"]] = row
                 if row["account_id"] and row["account_status"] != "closed":
                     self.products[row["member_id"]].add(row["product_type"])
                     self.accounts[row["member_id"]].append(row)
+        for row in rows:
+            seen = days[row["account_id"]]
+            if row["account_id"] and row["snapshot_date"] == max(seen):
+                is_open = row["snapshot_date"] == latest and row["account_status"] != "closed"
+                held = row | {"first_seen": min(seen), "is_open": is_open}
+                self.ever_held[row["member_id"]].append(held)
         for row in rows:
             member = row["member_id"]
             if member in self.members and row["home_zip"] != self.members[member]["home_zip"]:

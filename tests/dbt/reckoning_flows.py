@@ -70,9 +70,14 @@ class Flow:
         return "quarterly" if 85 <= middle <= 97 else "irregular"
 
     @property
+    def typical(self) -> float:
+        """The middle amount."""
+        return statistics.median(self.by_day.values())
+
+    @property
     def monthly(self) -> float:
         """The typical amount by month."""
-        return statistics.median(self.by_day.values()) * YEARLY[self.cadence] / 12
+        return self.typical * YEARLY[self.cadence] / 12
 
     def is_active(self, today: date) -> bool:
         """Say whether it goes on: half a gap late is not too late."""

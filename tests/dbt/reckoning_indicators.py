@@ -66,7 +66,13 @@ def _all(measures: Measures) -> Iterator[tuple[str, dict[str, Fact]]]:
     yield from _persons(measures)
     yield from _digital(measures)
     for kli_id, reckoned in (LIFE_EVENTS | FAMILY_EVENTS).items():
-        yield kli_id, {member: Fact() for member in reckoned(measures)}
+        yield (
+            kli_id,
+            {
+                member: Fact(confidence=Decimal(str(sure)))
+                for member, sure in reckoned(measures).items()
+            },
+        )
     yield "behaviour__direct_deposit", _direct_deposit(measures)
     yield "competitive__payroll", _payroll_elsewhere(measures)
     yield "behaviour__funded_not_active", _funded_not_active(measures)

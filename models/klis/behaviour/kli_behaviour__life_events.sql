@@ -12,8 +12,10 @@ categories as (
     select * from {{ ref('merchant_categories') }}
 ),
 
+-- A business has no life.
 members as (
     select * from {{ ref('dim_members') }}
+    where member_type = 'individual'
 ),
 
 activity as (
@@ -22,7 +24,6 @@ activity as (
 
 accounts as (
     select * from {{ ref('dim_accounts') }}
-    where is_open
 ),
 
 owners as (
@@ -50,17 +51,48 @@ wages as (
     where direction = 'credit' and category_id = 'payroll'
 ),
 
-former_wages as (
-    select
-        wages.member_key,
-        max(earlier.last_date) as last_date
-    from wages
-    inner join wages as earlier
-        on wages.member_key = earlier.member_key and wages.first_date > earlier.last_date
-    where wages.wage_rank = 1
-    group by wages.member_key
+started_wages as (
+    select * from wages
+    where wage_rank = 1 and first_date > {{ days_before(as_of_date(), 90) }}
 ),
 
+-- Processors and legal forms come and go in the name under which one employer pays, and ACH cuts it.
+compared_wages as (
+    select
+        started_wages.member_key,
+        started_wages.first_date,
+        earlier.last_date as former_last_date,
+        {{ employer_name('started_wages.party_id') }} as employer_name,
+        {{ employer_name('earlier.party_id') }} as former_employer_name,
+        abs(started_wages.gap_days - earlier.gap_days) <= 1
+        and abs(started_wages.typical_amount - earlier.typical_amount) <= 0.05 * earlier.typical_amount
+            as is_same_pay
+    from started_wages
+    inner join wages as earlier
+        on started_wages.member_key = earlier.member_key and earlier.wage_rank > 1
+),
+
+-- All others ended before: a second job is no new one.
+former_wages as (
+    select
+        member_key,
+        max(former_last_date) as last_date,
+        bool_or(is_same_pay) as is_same_pay
+    from compared_wages
+    group by member_key
+    having
+        bool_and(former_last_date < first_date)
+        and not bool_or(
+            employer_name <> ''
+            and former_employer_name <> ''
+            and (
+                {{ begins_with('employer_name', 'former_employer_name') }}
+                or {{ begins_with('former_employer_name', 'employer_name') }}
+            )
+        )
+),
+
+-- The same pay at the same rhythm may be that of the same employer under another name.
 new_jobs as (
     select
         wages.member_key,
@@ -69,14 +101,12 @@ new_jobs as (
         wages.typical_amount as evidence_amount,
         wages.first_date as first_seen,
         wages.last_date as last_seen,
-        0.95 as confidence,
+        case when former_wages.is_same_pay then 0.50 else 0.95 end as confidence,
         'Wages from another employer since ' || cast(wages.first_date as string)
-        || ', from the former one until ' || cast(former_wages.last_date as string) as rationale
-    from wages
+        || ', from the former one until ' || cast(former_wages.last_date as string)
+        || case when former_wages.is_same_pay then ', with the same pay' else '' end as rationale
+    from started_wages as wages
     inner join former_wages on wages.member_key = former_wages.member_key
-    where
-        wages.wage_rank = 1
-        and wages.first_date > {{ days_before(as_of_date(), 90) }}
 ),
 
 -- Purchases go on, so that the wages did not move to another bank with all the rest: bills may go on
@@ -90,12 +120,6 @@ shoppers as (
     group by member_key
 ),
 
-pensioners as (
-    select distinct member_key
-    from member_categories
-    where direction = 'credit' and category_id = 'retirement_income'
-),
-
 job_losses as (
     select
         wages.member_key,
@@ -106,13 +130,12 @@ job_losses as (
         wages.last_date as last_seen,
         0.80 as confidence,
         cast(wages.payment_count as string) || ' regular wage payments until '
-        || cast(wages.last_date as string) || ', none from anyone since, and '
+        || cast(wages.last_date as string) || ', no wages or pension since, and '
         || cast(shoppers.purchase_count as string) || ' purchases within 30 days' as rationale
     from wages
     inner join members on wages.member_key = members.member_key
     inner join activity on members.member_id = activity.member_id
     inner join shoppers on wages.member_key = shoppers.member_key
-    left join pensioners on wages.member_key = pensioners.member_key
     where
         wages.wage_rank = 1
         and wages.cadence <> 'irregular'
@@ -121,51 +144,71 @@ job_losses as (
         -- A first payment from another employer is not yet a flow.
         and activity.last_payroll_date <= wages.last_date
         and shoppers.purchase_count >= 3
-        and pensioners.member_key is null
+        and not activity.has_other_income
 ),
 
--- When each kind of loan is first seen, and vehicles that are bought whether or not on a loan.
-loan_starts as (
+-- What a member gets from dealers is a refund, or for a vehicle that is sold.
+dealer_refunds as (
     select
         member_key,
-        competitor_product as product_type,
-        competitor_product as purchase_kind,
-        min(first_date) as first_seen,
-        max(last_date) as last_seen,
-        sum(count_180_days) as payment_count,
-        sum(amount_180_days) as payment_amount,
-        'Paid elsewhere' as place
+        amount_180_days
+    from member_categories
+    where direction = 'credit' and category_id = 'car_dealers'
+),
+
+-- When loans are first seen, and vehicles that are bought whether or not on a loan. Not each can be the
+-- beginning of something: what the member owes with somebody else, or has paid off, only shows that
+-- later ones are not the first.
+loan_starts as (
+    select
+        payments.member_key,
+        payments.competitor_product as product_type,
+        payments.competitor_product as purchase_kind,
+        min(payments.first_date) as first_seen,
+        max(payments.last_date) as last_seen,
+        sum(payments.count_180_days) as payment_count,
+        sum(payments.amount_180_days) as payment_amount,
+        'Paid elsewhere' as place,
+        -- Who came to this institution lately brings bills along one by one.
+        bool_and(members.member_since_date <= {{ days_before('payments.first_date', 365) }}) as may_be_new
     from payments
-    where competitor_product in ('mortgage', 'auto_loan')
-    group by member_key, competitor_product
+    inner join members on payments.member_key = members.member_key
+    where payments.competitor_product in ('mortgage', 'auto_loan')
+    group by payments.member_key, payments.competitor_product
     union all
     select
         members.member_key,
         accounts.product_type,
         accounts.product_type as purchase_kind,
-        min(accounts.opened_date) as first_seen,
-        max(accounts.snapshot_date) as last_seen,
-        count(*) as payment_count,
-        max(accounts.current_balance_amount) as payment_amount,
-        'Opened here' as place
+        -- The day of opening may be that of the last change.
+        least(accounts.opened_date, accounts.first_snapshot_date) as first_seen,
+        accounts.snapshot_date as last_seen,
+        1 as payment_count,
+        accounts.current_balance_amount as payment_amount,
+        'Opened here' as place,
+        accounts.is_open and owners.ownership_role = 'primary' and accounts.opened_date is not null
+            as may_be_new
     from owners
     inner join accounts on owners.account_id = accounts.account_id
     inner join members on owners.member_id = members.member_id
     where accounts.product_type in ('mortgage', 'auto_loan')
-    group by members.member_key, accounts.product_type
     union all
     -- What is less is service.
     select
-        member_key,
+        payments.member_key,
         'auto_loan' as product_type,
         'dealer' as purchase_kind,
-        first_date as first_seen,
-        last_date as last_seen,
-        count_180_days as payment_count,
-        amount_180_days as payment_amount,
-        'Paid a dealer' as place
+        payments.first_date as first_seen,
+        payments.last_date as last_seen,
+        payments.count_180_days as payment_count,
+        payments.amount_180_days as payment_amount,
+        'Paid a dealer' as place,
+        true as may_be_new
     from payments
-    where category_id = 'car_dealers' and amount_180_days >= 500
+    left join dealer_refunds on payments.member_key = dealer_refunds.member_key
+    where
+        payments.category_id = 'car_dealers'
+        and payments.amount_180_days - coalesce(dealer_refunds.amount_180_days, 0) >= 2000
 ),
 
 -- Nothing is new about what was there when the member's payments began. Bills that are brought along
@@ -190,28 +233,49 @@ rents as (
 loans as (
     select
         *,
-        row_number() over (partition by member_key, purchase_kind order by first_seen asc, place asc)
-            as loan_rank
+        row_number() over (
+            partition by member_key, purchase_kind
+            order by first_seen asc, may_be_new asc, place asc, payment_amount desc
+        ) as loan_rank
     from loan_starts
 ),
 
+-- A first loan that is seen may have followed one that was not: only rent that ends about when a
+-- mortgage begins makes the purchase of a home all but certain. A dealer may have mended much.
 started as (
     select
         loans.*,
         rents.last_date as rent_date,
-        row_number() over (
-            partition by loans.member_key, loans.product_type order by loans.first_seen asc, loans.place asc
-        ) as start_rank
+        case
+            when loans.purchase_kind = 'dealer' then 0.50
+            when loans.purchase_kind = 'auto_loan' then 0.80
+            when rents.last_date is not null then 0.90
+            else 0.60
+        end as confidence
     from loans
     inner join histories on loans.member_key = histories.member_key
-    left join rents on loans.member_key = rents.member_key
+    left join rents
+        on
+            loans.member_key = rents.member_key
+            and loans.product_type = 'mortgage'
+            and rents.last_date between
+            {{ days_before('loans.first_seen', 62) }} and {{ days_after('loans.first_seen', 31) }}
     where
         loans.loan_rank = 1
+        and loans.may_be_new
         and loans.first_seen > {{ days_before(as_of_date(), 120) }}
         and histories.start_date <= {{ days_before('loans.first_seen', 62) }}
 ),
 
--- Rent that ends about when a mortgage begins makes the purchase of a home all but certain.
+surest as (
+    select
+        *,
+        row_number() over (
+            partition by member_key, product_type order by confidence desc, first_seen asc
+        ) as start_rank
+    from started
+),
+
 purchases as (
     select
         member_key,
@@ -223,16 +287,12 @@ purchases as (
         payment_amount as evidence_amount,
         first_seen,
         last_seen,
-        0.90 as confidence,
+        confidence,
         place
         || case product_type when 'mortgage' then ': mortgage since ' else ': vehicle since ' end
         || cast(first_seen as string)
-        || case
-            when product_type = 'mortgage' and rent_date <= {{ days_after('first_seen', 31) }}
-                then ', rent until ' || cast(rent_date as string)
-            else ''
-        end as rationale
-    from started
+        || coalesce(', rent until ' || cast(rent_date as string), '') as rationale
+    from surest
     where start_rank = 1
 ),
 

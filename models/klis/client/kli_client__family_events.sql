@@ -6,15 +6,21 @@ flows as (
 ),
 
 member_categories as (
-    select * from {{ ref('fct_member_categories') }}
-    where direction = 'debit'
+    select
+        *,
+        case direction when 'debit' then 1 else -1 end as sign
+    from {{ ref('fct_member_categories') }}
+    where category_id in ('jewelry', 'baby_and_kids', 'childcare')
 ),
 
+-- A business has no family.
 members as (
     select * from {{ ref('dim_members') }}
+    where member_type = 'individual'
 ),
 
--- A burst: many purchases within 60 days, and far more than in the four months before.
+-- A burst: many purchases within 60 days, and far more than in the four months before. Each refund of
+-- these days takes one of them back.
 bursts as (
     select
         member_key,
@@ -22,16 +28,15 @@ bursts as (
             when 'jewelry' then 'client__marriage'
             else 'client__new_child'
         end as kli_id,
-        sum(count_60_days) as count_60_days,
-        sum(amount_60_days) as amount_60_days,
-        sum(count_180_days) - sum(count_60_days) as count_before,
-        min(first_date_60_days) as first_seen,
-        max(last_date) as last_seen,
+        sum(sign * count_60_days) as count_60_days,
+        sum(sign * amount_60_days) as amount_60_days,
+        sum(case direction when 'debit' then count_180_days - count_60_days else 0 end) as count_before,
+        min(case when direction = 'debit' then first_date_60_days end) as first_seen,
+        max(case when direction = 'debit' then last_date end) as last_seen,
         -- Presents for the children of others are fewer, and parents buy for their children always.
         case category_id when 'jewelry' then 3 else 5 end as least_count,
         case category_id when 'jewelry' then 4 else 3 end as least_ratio
     from member_categories
-    where category_id in ('jewelry', 'baby_and_kids', 'childcare')
     group by
         member_key,
         case category_id when 'jewelry' then 'client__marriage' else 'client__new_child' end,
@@ -59,7 +64,8 @@ purchases as (
 wages as (
     select
         member_key,
-        max(last_date) as last_date
+        max(last_date) as last_date,
+        bool_or(is_active) as is_active
     from flows
     where category_id = 'payroll'
     group by member_key
@@ -77,7 +83,7 @@ pensions as (
     group by member_key
 ),
 
--- Wages that end about when a pension begins.
+-- Wages that ended about when a pension began.
 retirements as (
     select
         pensions.member_key,
@@ -93,6 +99,7 @@ retirements as (
     inner join wages on pensions.member_key = wages.member_key
     where
         pensions.first_date > {{ days_before(as_of_date(), 150) }}
+        and not wages.is_active
         and wages.last_date <= {{ days_after('pensions.first_date', 30) }}
 ),
 
