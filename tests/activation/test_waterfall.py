@@ -237,18 +237,20 @@ def test_an_address_stays_with_who_is_there_already() -> None:
 
 
 def test_who_loses_one_address_leaves_the_other_to_others() -> None:
-    first, second, third = sorted(range(3), key=member_id)
-    population = [joint(), joint(), joint()]
+    first, second, third, fourth = sorted(range(4), key=member_id)
+    population = [joint(), joint(), joint(), joint()]
     mail, other = ("email", "a@example.com", True), ("email", "b@example.com", True)
     line, another = ("phone", "+15125550100", True), ("phone", "+15125550101", True)
     population[first].identities = [mail, line]
     population[second].identities = [mail, another]
     population[third].identities = [other, another]
+    population[fourth].identities = [other, ("phone", "+15125550102", True)]
     found = {row[1]: (row[2], row[3], row[5]) for row in planned(population, None, BOTH)}
     assert found == {
         member_id(first): ("add", None, None),
         member_id(second): ("excluded", "identifier_shared", member_id(first)),
         member_id(third): ("add", None, None),
+        member_id(fourth): ("excluded", "identifier_shared", member_id(third)),
     }
 
 
