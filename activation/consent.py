@@ -34,6 +34,11 @@ from read_parquet(?)
 where channel = ? and purpose = ? and effective_at <= ?
 group by member_id
 """
+# Whoever has said no, or no word that can be read.
+_WITHDRAWALS = """
+create or replace table withdrawals as
+select member_id from live_consent where is_granted is not true
+"""
 _NEXT = """
 select min(effective_at) from read_parquet(?)
 where channel = ? and purpose = ? and effective_at > ?
@@ -87,10 +92,11 @@ class LiveConsent:
         return self._journal.signature(), tuple(held_files(self._state, CONSENT_FEED))
 
     def load(self, connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime:
-        """Make the table `live_consent` with the state at `now`; return until when it holds.
+        """Make `live_consent` and `withdrawals` as of `now`; return until when they hold.
 
-        That is when the feed will have been silent for too long, or when a change that was
-        recorded ahead takes effect.
+        `withdrawals` has the members whose word binds their addresses, whoever else claims them:
+        those who withdrew, and those who were erased. They hold until the feed will have
+        been silent for too long, or until a change that was recorded ahead takes effect.
 
         Raises:
             PolicyRefusedError: Nothing was heard from the consent feed for too long, or one of its
@@ -112,6 +118,7 @@ class LiveConsent:
         files = [str(entry.path) for entry in entries]
         scope = [files, self._scope.channel.value, self._scope.purpose.value]
         connection.execute(_STATE, [*scope, now.replace(tzinfo=None)])
+        connection.execute(_WITHDRAWALS)
         drop_erased(self._state, connection)
         row = connection.execute(_NEXT, [*scope, now.replace(tzinfo=None)]).fetchone()
         ahead = row[0].replace(tzinfo=UTC) if row and row[0] else stale_at

@@ -22,9 +22,14 @@ def note_erased(connection: sa.Connection, member_id: str) -> None:
 
 
 def drop_erased(state: State, connection: duckdb.DuckDBPyConnection) -> None:
-    """Take erased members out of `live_consent`: what they once agreed to holds no longer."""
+    """Move erased members from `live_consent` to `withdrawals`.
+
+    What they once agreed to holds no longer, and who asked to go is not sent through another
+    member's claim to the same address either.
+    """
     with state.reading() as reading:
         members = list(reading.execute(sa.select(erased_members.c.member_id)).scalars())
+    connection.execute("insert into withdrawals select unnest($1::varchar[])", [members])
     connection.execute(
         "delete from live_consent where member_id in (select unnest($1::varchar[]))", [members]
     )

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
+import sqlalchemy as sa
 
 from activation.context import Context
 from activation.delivery.finish import OUTCOMES_FILE
 from activation.delivery.run import find_run
+from activation.delivery.tables import withheld
 from activation.ledger.log_keys import load_verifier
 from activation.ledger.proofs import prove_record, verify_proof
 from activation.plan.document import Plan
@@ -33,9 +35,9 @@ order by effective_at, recorded_at, consent_event_id
 """
 _PLAN_ROW = """
 select
-    seq, operation, is_in_audience, audience_reason, excluded_reason, consent_event_id,
-    cast(consent_recorded_at as varchar) as consent_recorded_at, before_attributes,
-    after_attributes
+    seq, operation, is_in_audience, audience_reason, excluded_reason, claimant_id,
+    consent_event_id, cast(consent_recorded_at as varchar) as consent_recorded_at,
+    before_attributes, after_attributes
 from read_parquet($1)
 where member_id = $2
 """
@@ -119,7 +121,19 @@ def _chapter(
         "run": run.run_id if run else "",
         "segment": plan.segment_id,
         "segment_version": plan.document["segment"]["version"],
+        "withheld": _withheld(context, run.run_id, rows[0]["seq"]) if run else None,
     }
+
+
+def _withheld(context: Context, run_id: str, seq: int) -> dict[str, Any] | None:
+    """Return why and when the run left the member out though the plan did not."""
+    with context.state.reading() as connection:
+        row = connection.execute(
+            sa.select(withheld.c.reason, withheld.c.noticed_at).where(
+                withheld.c.run_id == run_id, withheld.c.seq == seq
+            )
+        ).one_or_none()
+    return {"noticed_at": row.noticed_at, "reason": row.reason} if row else None
 
 
 def _delivery(

@@ -200,13 +200,13 @@ STORY_COLUMNS = (
 
 
 def _story_row(chapter: dict[str, Any]) -> tuple[Any, ...]:
-    row, delivery = chapter["row"], chapter["delivery"] or {}
+    row, delivery, late = chapter["row"], chapter["delivery"] or {}, chapter["withheld"] or {}
     return (
         chapter["created_at"],
         chapter["segment"],
         chapter["destination"],
         row["operation"],
-        row["excluded_reason"] or row["audience_reason"],
+        late.get("reason") or row["excluded_reason"] or row["audience_reason"],
         delivery.get("outcome"),
         delivery.get("delivered_at"),
         delivery.get("ledger", {}).get("verified"),

@@ -13,6 +13,7 @@ from activation.delivery.rows import Rendered, SeqRange, WithheldRow
 from activation.delivery.sending import Sent
 from activation.delivery.tables import BatchState, batches, withheld
 from activation.destinations.declaration import Answer, Stage
+from activation.exclusions import Exclusion
 from tellerline.canonical import sha256_hex
 from tellerline.clock import timestamp
 
@@ -50,7 +51,10 @@ def read_withheld_rows(context: Context, run_id: str) -> list[WithheldRow]:
     """Return every row that a run has withheld so far."""
     with context.state.reading() as connection:
         found = connection.execute(sa.select(withheld).where(withheld.c.run_id == run_id)).all()
-    return [WithheldRow(row.seq, row.stage_number, row.may_have_arrived) for row in found]
+    return [
+        WithheldRow(row.seq, row.stage_number, row.may_have_arrived, Exclusion(row.reason))
+        for row in found
+    ]
 
 
 def read_hashes(context: Context, run_id: str) -> dict[str, str]:
@@ -180,8 +184,8 @@ class BatchStore:
             rows = [self._row(stage, half) | {"state": state} for half in halves]
             connection.execute(batches.insert(), rows)
 
-    def withhold(self, rows: list[WithheldRow], reason: str) -> None:
-        """Keep that rows are left out."""
+    def withhold(self, rows: list[WithheldRow]) -> None:
+        """Keep that rows are left out, and why."""
         if not rows:
             return
         now = timestamp(self._context.clock.now())
@@ -195,7 +199,7 @@ class BatchStore:
                         "seq": row.seq,
                         "stage_number": row.stage_number,
                         "may_have_arrived": row.may_have_arrived,
-                        "reason": reason,
+                        "reason": row.reason,
                         "noticed_at": now,
                     }
                     for row in rows

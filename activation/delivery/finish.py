@@ -27,7 +27,6 @@ from activation.delivery.results import (
     write_outcomes,
 )
 from activation.delivery.rows import RunRows
-from activation.delivery.stage_run import WITHDRAWN
 from activation.delivery.summary import DeliverySummary, summarise
 from activation.delivery.tables import RunState, runs
 from activation.destinations.declaration import Destination, Operation
@@ -88,7 +87,6 @@ def finish_run(finish: Finish, destination: Destination) -> DeliverySummary:
             None if finish.abandoned else read_count(destination, head.members),
             head.members,
         ),
-        late_reason=WITHDRAWN,
     )
     with context.state.transaction() as transaction:
         finish.store.check_lease(transaction)

@@ -9,9 +9,9 @@ from activation.delivery.rows import RunRows
 from activation.destinations.connection import Address, connect
 from activation.destinations.declaration import DeliveryFacts, Destination
 from activation.governance.register import read_register
+from activation.plan.addresses import make_identifiers
 from activation.plan.document import Plan
 from activation.plan.mapping import mapping_of_plan
-from activation.plan.waterfall import make_identifiers
 from activation.publication import Publication, open_version
 from tellerline.secrets import resolve_secret
 

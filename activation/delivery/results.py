@@ -1,7 +1,8 @@
 """From the answers of all stages to one outcome a member, and what follows from it.
 
 Makes the table `results`: seq, member_id, operation, outcome (confirmed, accepted, rejected,
-unknown, suppressed_late), outcome_reason, payload_sha256 of the batch that carried the row first.
+unknown, suppressed_late), outcome_reason (the destination's, or why the row was withheld),
+payload_sha256 of the batch that carried the row first.
 """
 
 from __future__ import annotations
@@ -52,14 +53,13 @@ def count_results(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {outcome: int(found.get(outcome, 0)) for outcome in (*OUTCOMES, SUPPRESSED_LATE)}
 
 
-def count_late(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return the number of members withheld during the run, by operation."""
-    return dict(
-        connection.execute(
-            f"select operation, count(*) from results where outcome = '{SUPPRESSED_LATE}' "
-            "group by operation"
-        ).fetchall()
-    )
+def count_late(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Return the number of members withheld during the run, by operation and reason."""
+    rows = connection.execute(
+        "select operation, outcome_reason, count(*) from results "
+        f"where outcome = '{SUPPRESSED_LATE}' group by all order by all"
+    ).fetchall()
+    return {(operation, reason): int(count) for operation, reason, count in rows}
 
 
 def count_rejections(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -139,7 +139,7 @@ select
     rows.consent_event_id,
     rows.consent_recorded_at,
     case
-        when rows.seq in (select seq from withheld_rows) then 'suppressed_late'
+        when withheld_rows.seq is not null then 'suppressed_late'
         -- Without an id of theirs it was never there: there was nothing to take away.
         when rows.operation = 'remove' and reached.seq is null and rows.record_id is null
             then 'confirmed'
@@ -148,13 +148,14 @@ select
         when reached.is_accepted then 'accepted'
         else 'confirmed'
     end as outcome,
-    reached.outcome_reason,
+    coalesce(withheld_rows.reason, reached.outcome_reason) as outcome_reason,
     reached.payload_sha256,
     rows.record_id,
     rows.after_attributes,
     rows.after_token
 from rows
 left join reached on rows.seq = reached.seq
+left join withheld_rows on rows.seq = withheld_rows.seq
 """
 _ACKNOWLEDGED = """
 create or replace table acknowledged_next as

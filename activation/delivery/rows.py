@@ -14,6 +14,8 @@ from pathlib import Path
 import duckdb
 
 from activation.destinations.declaration import Stage
+from activation.exclusions import Exclusion
+from activation.plan.addresses import bound_members
 from activation.plan.mapping import IDENTIFIER_COLUMNS, MEMBER_KEY, Mapping
 from tellerline.errors import ContractError
 from tellerline.sql import literal
@@ -30,11 +32,12 @@ class SeqRange:
 
 @dataclass(frozen=True, slots=True)
 class WithheldRow:
-    """A row left out from a stage on."""
+    """A row left out from a stage on, and why."""
 
     seq: int
     stage_number: int
     may_have_arrived: bool
+    reason: Exclusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class RunRows:
     """The rows of one run.
 
     Args:
-        connection: An in-memory DuckDB with the view `attributes` and the table `identifiers`.
+        connection: An in-memory DuckDB with the view `attributes` and the tables `identifiers` and
+            `claims`.
         plan_rows: The plan's Parquet file, its bytes checked.
         mapping: What leaves.
     """
@@ -70,7 +74,8 @@ class RunRows:
             select
                 plan.seq, plan.member_id, plan.member_id as {MEMBER_KEY}, plan.operation,
                 plan.excluded_reason, plan.consent_event_id, plan.consent_recorded_at,
-                plan.record_id, plan.after_attributes, plan.after_token{selected}
+                plan.record_id, plan.after_attributes, plan.after_token,
+                coalesce(identifiers.is_address_shared, false) as is_address_shared{selected}
             from read_parquet({path}) as plan
             left join identifiers on plan.member_id = identifiers.member_id
             left join attributes on plan.member_id = attributes.member_id
@@ -161,18 +166,32 @@ class RunRows:
             [ordinal, middle, first],
         )
 
-    def find_unconsented(self, number: int, ordinals: list[int]) -> list[tuple[int, int]]:
-        """Return (ordinal, seq) of rows in these batches whose consent `live_consent` denies."""
-        return self.connection.execute(
-            """
-            select stage_rows.ordinal, stage_rows.seq
+    def find_unconsented(
+        self, number: int, ordinals: list[int]
+    ) -> list[tuple[int, int, Exclusion]]:
+        """Return (ordinal, seq, reason) of rows in these batches that consent denies as it is now.
+
+        That is the member's own, in `live_consent`, or the withdrawal of whoever else claims the
+        address, in `withdrawals`.
+        """
+        rows = self.connection.execute(
+            f"""
+            with bound as ({bound_members("select member_id from withdrawals")})
+            select
+                stage_rows.ordinal,
+                stage_rows.seq,
+                if(
+                    coalesce(live_consent.is_granted, false),
+                    {literal(Exclusion.ADDRESS_WITHDRAWN)}, {literal(Exclusion.CONSENT_WITHDRAWN)}
+                ) as reason
             from stage_rows
             inner join rows on stage_rows.seq = rows.seq
             left join live_consent on rows.member_id = live_consent.member_id
+            left join bound on rows.member_id = bound.member_id
             where
                 rows.operation in ('add', 'update', 'unchanged')
                 and stage_rows.ordinal in (select unnest($1::integer[]))
-                and not coalesce(live_consent.is_granted, false)
+                and (not coalesce(live_consent.is_granted, false) or bound.member_id is not null)
                 and stage_rows.seq not in (
                     select seq from withheld_rows where stage_number <= $2
                 )
@@ -180,13 +199,19 @@ class RunRows:
             """,
             [ordinals, number],
         ).fetchall()
+        return [(ordinal, seq, Exclusion(reason)) for ordinal, seq, reason in rows]
 
     def withhold_all(self, withheld: Iterable[WithheldRow]) -> None:
         """Leave each row out of its stage and of all later ones."""
         rows = list(withheld)
         self.connection.execute(
-            "insert into withheld_rows select unnest($1::bigint[]), unnest($2::integer[])",
-            [[row.seq for row in rows], [row.stage_number for row in rows]],
+            "insert into withheld_rows select unnest($1::bigint[]), unnest($2::integer[]), "
+            "unnest($3::varchar[])",
+            [
+                [row.seq for row in rows],
+                [row.stage_number for row in rows],
+                [row.reason for row in rows],
+            ],
         )
 
     def take_answers(self, number: int, batch_ids: list[str], answers: list[str]) -> None:
@@ -211,7 +236,7 @@ def _selects(stage: Stage) -> str:
 
 
 _TABLES = """
-create table withheld_rows (seq bigint, stage_number integer);
+create table withheld_rows (seq bigint, stage_number integer, reason varchar);
 create table outcomes (
     seq bigint, stage_number integer, batch_id varchar, outcome varchar, record_id varchar,
     outcome_reason varchar

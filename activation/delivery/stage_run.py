@@ -18,7 +18,6 @@ from tellerline.errors import ConflictError, RetryableError, RunStoppedError, Te
 GROUP = 32
 # With this many rows refused and none taken, the fault is not in the rows.
 HOPELESS_REFUSALS = 100
-WITHDRAWN = "consent_withdrawn"
 # Answers that come this close together are kept in one transaction: each waits for the disk.
 TOGETHER_SECONDS = 0.05
 
@@ -129,12 +128,13 @@ class StageRun:
         }
 
     def _withhold(self) -> None:
-        """Leave out whoever has withdrawn consent, from every batch that is still to leave."""
+        """Leave out whom a withdrawal concerns, from every batch that is still to leave."""
         found = self._shop.rows.find_unconsented(self._number, list(self._todo))
         rows = [
-            WithheldRow(seq, self._number, ordinal in self._uncertain) for ordinal, seq in found
+            WithheldRow(seq, self._number, ordinal in self._uncertain, reason)
+            for ordinal, seq, reason in found
         ]
-        self._shop.store.withhold(rows, WITHDRAWN)
+        self._shop.store.withhold(rows)
         self._shop.rows.withhold_all(rows)
 
     def _settle(self, results: list[Sent]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -88,10 +89,9 @@ def summarise(
     run_id: str,
     *,
     results: Mapping[str, int],
-    late: Mapping[str, int],
+    late: Mapping[tuple[str, str], int],
     rejections: Mapping[str, int],
     counts: tuple[int | None, int],
-    late_reason: str,
 ) -> DeliverySummary:
     """Return the summary of a run.
 
@@ -99,25 +99,25 @@ def summarise(
         plan: The plan that was sent.
         run_id: The run.
         results: Members by outcome.
-        late: Members withheld during the run, by operation; they count as excluded.
+        late: Members withheld during the run, by operation and reason; they count as excluded.
         rejections: Refused members by reason.
         counts: Members that the destination counts, and that it should count.
-        late_reason: Why members were withheld.
     """
     excluded = dict(plan.counts["excluded"])
-    withheld = sum(late.values())
-    if withheld:
-        excluded[late_reason] = excluded.get(late_reason, 0) + withheld
+    withheld: Counter[str] = Counter()
+    for (operation, reason), count in late.items():
+        withheld[operation] += count
+        excluded[reason] = excluded.get(reason, 0) + count
     return DeliverySummary(
         run_id=run_id,
         plan_id=plan.plan_id,
         segment=plan.segment_id,
         destination=plan.destination_id,
         audience=plan.counts["audience"],
-        add=plan.counts["add"] - late.get("add", 0),
-        update=plan.counts["update"] - late.get("update", 0),
+        add=plan.counts["add"] - withheld["add"],
+        update=plan.counts["update"] - withheld["update"],
         remove=plan.counts["remove"],
-        unchanged=plan.counts["unchanged"] - late.get("unchanged", 0),
+        unchanged=plan.counts["unchanged"] - withheld["unchanged"],
         excluded=dict(sorted(excluded.items())),
         confirmed=results["confirmed"],
         accepted=results["accepted"],

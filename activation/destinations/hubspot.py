@@ -28,6 +28,7 @@ from activation.destinations.hubspot_answers import (
     read_upsert,
 )
 from activation.destinations.transport import Reply, Transport
+from activation.exclusions import SUPPRESSED, Exclusion
 from tellerline.errors import (
     BatchRejectedError,
     ConfigurationError,
@@ -107,7 +108,7 @@ class HubSpot:
         self._list_id = ""
 
     def stages(self) -> tuple[Stage, ...]:
-        """Remove first, then withdraw, then write contacts, then add to the list."""
+        """Remove first, withdraw, free addresses, then write contacts, then add to the list."""
         remove = Stage(
             name="membership_remove",
             operations=frozenset({Operation.REMOVE}),
@@ -118,21 +119,8 @@ class HubSpot:
             suffix="]",
             records=self.limits.records(MEMBERSHIPS_PER_BATCH),
         )
-        contacts = Stage(
-            name="contacts",
-            operations=frozenset({Operation.ADD, Operation.UPDATE}),
-            key="cast(seq as varchar)",
-            fragment=sql_json_object(
-                [
-                    ("id", sql_json_text("member_key")),
-                    ("idProperty", literal(json.dumps(self._key))),
-                    ("objectWriteTraceId", sql_json_text("seq")),
-                    ("properties", self._properties()),
-                ]
-            ),
-            prefix='{"inputs":[',
-            suffix="]}",
-            records=self.limits.records(CONTACTS_PER_BATCH),
+        contacts = self._upserts(
+            "contacts", frozenset({Operation.ADD, Operation.UPDATE}), "true", self._properties()
         )
         add = Stage(
             name="membership_add",
@@ -143,8 +131,8 @@ class HubSpot:
             suffix="]",
             records=self.limits.records(MEMBERSHIPS_PER_BATCH),
         )
-        stages = (remove, self._withdrawals(), contacts, add)
-        return stages if self._subscription_id else (remove, contacts, add)
+        withdrawals = (self._withdrawals(),) if self._subscription_id else ()
+        return (remove, *withdrawals, self._releases(), contacts, add)
 
     def prepare(self) -> None:
         """Make the unique key property, the mapped properties and the list, where missing."""
@@ -212,7 +200,7 @@ class HubSpot:
         self._transport.close()
 
     def _call_of(self, stage: Stage) -> tuple[str, str, Reader]:
-        if stage.name == "contacts":
+        if stage.name in {"contacts", "address_release"}:
             return "POST", f"{self._paths['contacts']}/batch/upsert", read_upsert
         if stage.name == "withdrawal":
             return "POST", f"{self._paths['statuses']}/batch/write", read_statuses
@@ -224,8 +212,45 @@ class HubSpot:
         members = [(mapped.name, sql_json_text(mapped.column)) for mapped in self._fields]
         return sql_json_object([(self._key, sql_json_text("member_key")), *members])
 
+    def _upserts(
+        self, name: str, operations: frozenset[Operation], condition: str, properties: str
+    ) -> Stage:
+        return Stage(
+            name=name,
+            operations=operations,
+            condition=condition,
+            key="cast(seq as varchar)",
+            fragment=sql_json_object(
+                [
+                    ("id", sql_json_text("member_key")),
+                    ("idProperty", literal(json.dumps(self._key))),
+                    ("objectWriteTraceId", sql_json_text("seq")),
+                    ("properties", properties),
+                ]
+            ),
+            prefix='{"inputs":[',
+            suffix="]}",
+            records=self.limits.records(CONTACTS_PER_BATCH),
+        )
+
+    def _releases(self) -> Stage:
+        # A portal has one contact an address, and a contact keeps it when it leaves the list: who
+        # else claims it would be refused for good. Only a suppression takes a member off every
+        # list; who left for another reason may be on one where the address is needed.
+        return self._upserts(
+            "address_release",
+            frozenset({Operation.REMOVE}),
+            "record_id is not null and is_address_shared "
+            f"and starts_with(excluded_reason, {literal(SUPPRESSED)})",
+            sql_json_object([("email", literal('""'))]),
+        )
+
     def _withdrawals(self) -> Stage:
-        # Leaving a segment never unsubscribes; a withdrawn consent does. Nothing ever subscribes.
+        # Leaving a segment never unsubscribes; a withdrawal does, whoever of those at the address
+        # made it. Nothing ever subscribes.
+        reasons = ", ".join(
+            literal(reason) for reason in (Exclusion.CONSENT_WITHDRAWN, Exclusion.ADDRESS_WITHDRAWN)
+        )
         opening = '{"subscriberIdString":'
         constants = (
             f',"subscriptionId":{self._subscription_id},"channel":"EMAIL"'
@@ -234,7 +259,7 @@ class HubSpot:
         return Stage(
             name="withdrawal",
             operations=frozenset({Operation.REMOVE}),
-            condition="excluded_reason = 'consent_withdrawn' and email is not null",
+            condition=f"excluded_reason in ({reasons}) and email is not null",
             key="cast(seq as varchar)",
             fragment=f"{literal(opening)} || {sql_json_text('email')} || {literal(constants)}",
             prefix='{"inputs":[',

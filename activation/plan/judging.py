@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from activation.context import Context
+from activation.exclusions import Exclusion
 from activation.plan.question import Question
 from activation.policies.facts import AttributeFacts, AudienceFacts
 from activation.policies.judgement import Judgement, judge
@@ -38,9 +39,9 @@ def judge_question(
     row = connection.execute(
         "select count(*) filter (where regexp_matches(after_attributes, $1) "
         "or contains(after_attributes, $2)), "
-        "count(*) filter (where coalesce(excluded_reason, '') not in "
-        "('no_consent_record', 'consent_withdrawn')) from plan where is_in_audience",
-        [ACCOUNT_LIKE, WITHHELD],
+        "count(*) filter (where coalesce(excluded_reason, '') not in ($3, $4)) "
+        "from plan where is_in_audience",
+        [ACCOUNT_LIKE, WITHHELD, Exclusion.NO_CONSENT_RECORD, Exclusion.CONSENT_WITHDRAWN],
     ).fetchone()
     account_like, consented = row or (0, 0)
     attributes, unreviewed = _attribute_facts(question, connection)

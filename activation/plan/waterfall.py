@@ -1,10 +1,11 @@
 """The waterfall: from the audience to what changes at the destination, in one set-based query.
 
-Each step excludes with a reason: segment, consent, suppression, cap, holdout, identifier, policy;
-then the rest is compared with what the destination acknowledged. Every member of the audience ends
-in exactly one of add, update, unchanged or excluded, and every acknowledged member who is not
-wanted any more in remove. A missing value never lets a member through. An acknowledged member
-with an empty token may or may not be there, and is added again.
+Each step excludes with a reason: segment, consent, suppression, cap, holdout, identifier, policy,
+and last the address where several of those left claim it; then the rest is compared with what the
+destination acknowledged. A withdrawal binds the address: it excludes whoever else has it too.
+Every member of the audience ends in exactly one of add, update, unchanged or excluded, and every
+acknowledged member who is not wanted any more in remove. A missing value never lets a member
+through. An acknowledged member with an empty token may or may not be there, and is added again.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from dataclasses import dataclass
 import duckdb
 
 from activation.consent import ConsentScope
+from activation.exclusions import SUPPRESSED, Exclusion
 from activation.governance.segments import FrequencyCap
-from activation.plan.mapping import IDENTIFIER_COLUMNS, MEMBER_KEY, Mapping
+from activation.plan.addresses import bound_members, give_addresses, make_identifiers
+from activation.plan.mapping import IDENTIFIER_COLUMNS, Mapping
 from tellerline.sql import literal
-
-# A member holds the identifier that others also claim when the member's id sorts first.
-UNIQUE_KINDS = ("email", "phone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class WaterfallInputs:
     """What the query needs beside its relations.
 
     Those are `audience`, `consents`, `suppressions`, `caps`, `holdouts`, `identities`,
-    `attributes`, `live_consent` and `acknowledged`.
+    `attributes`, `live_consent`, `withdrawals` and `acknowledged`.
 
     Args:
         segment_id: The segment.
@@ -52,54 +52,48 @@ def run_waterfall(connection: duckdb.DuckDBPyConnection, inputs: WaterfallInputs
     """Make the table `plan` in `connection`, one row a member concerned.
 
     Columns: seq, member_id, operation (add, update, remove, unchanged, excluded), is_in_audience,
-    audience_reason, excluded_reason, consent_event_id, consent_recorded_at, record_id,
-    before_attributes, after_attributes, before_token, after_token.
+    audience_reason, excluded_reason (an `Exclusion` or a suppression's), claimant_id (at a shared
+    address, the member who withdrew it or gets it), consent_event_id, consent_recorded_at,
+    record_id, before_attributes, after_attributes, before_token, after_token.
     """
     make_identifiers(connection, inputs.mapping)
     connection.execute(
+        f"create or replace table bound as {bound_members(_withdrawn(inputs.scope))}"
+    )
+    connection.execute(_suppressed(inputs.scope))
+    connection.execute(
         _candidates(inputs), {"inner": inputs.token_pads[0], "outer": inputs.token_pads[1]}
     )
+    give_addresses(connection)
     connection.execute(_PLAN)
 
 
-def make_identifiers(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Make the table `identifiers`: one row a member, one column an identifier column."""
-    kinds = ", ".join(literal(kind) for kind in mapping.kinds) or "''"
-    unique = ", ".join(literal(kind) for kind in UNIQUE_KINDS)
-    columns = [
-        f"max(identifier_value) filter (where identifier_kind = {literal(kind)}) as {kind}"
-        if IDENTIFIER_COLUMNS[kind] == (kind,)
-        else ", ".join(
-            f"max(identifier_value ->> {literal('$.' + column)}) "
-            f"filter (where identifier_kind = {literal(kind)}) as {column}"
-            for column in IDENTIFIER_COLUMNS[kind]
-        )
-        for kind in mapping.kinds
-    ]
-    connection.execute(f"""
-        create or replace table identifiers as
-        with valid as (
-            select member_id, identifier_kind, min(identifier_value) as identifier_value
-            from identities
-            where is_valid and identifier_kind in ({kinds}) and identifier_value <> ''
-            group by member_id, identifier_kind
-        ),
-        claimed as (
-            select
-                *,
-                identifier_kind in ({unique}) and row_number() over (
-                    partition by identifier_kind, lower(identifier_value) order by member_id
-                ) > 1 as is_claimed
-            from valid
-        )
+def _withdrawn(scope: ConsentScope) -> str:
+    """Return SQL of whoever the live journal or the publication says does not consent any more.
+
+    As for the member, either word is enough: nobody else is sent to where one of them says no.
+    """
+    return f"""
+        select member_id from withdrawals
+        union all
+        select member_id from consents
+        where
+            channel = {literal(scope.channel)}
+            and purpose = {literal(scope.purpose)}
+            and is_granted is not true
+    """
+
+
+def _suppressed(scope: ConsentScope) -> str:
+    return f"""
+        create or replace table suppressed as
         select
             member_id,
-            {", ".join(["member_id as " + MEMBER_KEY, *columns])},
-            count(*) filter (where not is_claimed) = {len(mapping.kinds)} as has_all,
-            bool_or(is_claimed) as is_shared
-        from claimed
+            {literal(SUPPRESSED)} || coalesce(min(suppression_reason), 'unspecified') as reason
+        from suppressions
+        where channel in ('all', {literal(scope.channel)})
         group by member_id
-    """)
+    """
 
 
 def _candidates(inputs: WaterfallInputs) -> str:
@@ -131,14 +125,6 @@ def _candidates(inputs: WaterfallInputs) -> str:
             from consents
             where channel = {channel} and purpose = {literal(inputs.scope.purpose)}
         ),
-        suppression as (
-            select
-                member_id,
-                coalesce(min(suppression_reason), 'unspecified') as suppression_reason
-            from suppressions
-            where channel in ('all', {channel})
-            group by member_id
-        ),
         touches as (
             select member_id, sum(touch_count) as touch_count
             from caps
@@ -155,24 +141,25 @@ def _candidates(inputs: WaterfallInputs) -> str:
             audience.reason as audience_reason,
             case
                 when consents.member_id is null or live_consent.member_id is null
-                    then 'no_consent_record'
+                    then {literal(Exclusion.NO_CONSENT_RECORD)}
                 when (consents.is_granted and live_consent.is_granted) is not true
-                    then 'consent_withdrawn'
-                when suppression.member_id is not null
-                    then 'suppressed_' || suppression.suppression_reason
+                    then {literal(Exclusion.CONSENT_WITHDRAWN)}
+                when bound.member_id is not null then {literal(Exclusion.ADDRESS_WITHDRAWN)}
+                when suppressed.member_id is not null then suppressed.reason
                 when
                     acknowledged.member_id is null
                     and touches.touch_count >= {inputs.cap.maximum_touches}
-                    then 'frequency_cap'
-                when held.member_id is not null then 'holdout'
-                when attributes.member_id is null then 'no_reviewed_attributes'
+                    then {literal(Exclusion.FREQUENCY_CAP)}
+                when held.member_id is not null then {literal(Exclusion.HOLDOUT)}
+                when attributes.member_id is null
+                    then {literal(Exclusion.NO_REVIEWED_ATTRIBUTES)}
                 when not coalesce(identifiers.has_all, {str(not mapping.kinds).lower()})
-                    then if(
-                        coalesce(identifiers.is_shared, false),
-                        'identifier_shared', 'no_valid_identifier'
-                    )
-                when {text_refused} then 'policy_consent_text'
+                    then {literal(Exclusion.NO_VALID_IDENTIFIER)}
+                when {text_refused} then {literal(Exclusion.POLICY_CONSENT_TEXT)}
             end as excluded_reason,
+            if(
+                excluded_reason = {literal(Exclusion.ADDRESS_WITHDRAWN)}, bound.claimant_id, null
+            ) as claimant_id,
             live_consent.consent_event_id,
             live_consent.recorded_at as consent_recorded_at,
             cast(json_object({attributes}) as varchar) as attributes,
@@ -182,7 +169,8 @@ def _candidates(inputs: WaterfallInputs) -> str:
         from audience
         left join consent as consents on audience.member_id = consents.member_id
         left join live_consent on audience.member_id = live_consent.member_id
-        left join suppression on audience.member_id = suppression.member_id
+        left join bound on audience.member_id = bound.member_id
+        left join suppressed on audience.member_id = suppressed.member_id
         left join touches on audience.member_id = touches.member_id
         left join held on audience.member_id = held.member_id
         left join identifiers on audience.member_id = identifiers.member_id
@@ -191,7 +179,7 @@ def _candidates(inputs: WaterfallInputs) -> str:
     """
 
 
-_PLAN = """
+_PLAN = f"""
     create or replace table plan as
     with compared as (
         select
@@ -210,9 +198,15 @@ _PLAN = """
             candidates.audience_reason,
             case
                 when candidates.member_id is not null then candidates.excluded_reason
-                when live_consent.is_granted is false then 'consent_withdrawn'
-                else 'left_segment'
+                when live_consent.is_granted is false then {literal(Exclusion.CONSENT_WITHDRAWN)}
+                when bound.member_id is not null then {literal(Exclusion.ADDRESS_WITHDRAWN)}
+                when suppressed.member_id is not null then suppressed.reason
+                else {literal(Exclusion.LEFT_SEGMENT)}
             end as excluded_reason,
+            case
+                when candidates.member_id is not null then candidates.claimant_id
+                when live_consent.is_granted is not false then bound.claimant_id
+            end as claimant_id,
             candidates.consent_event_id,
             candidates.consent_recorded_at,
             acknowledged.record_id,
@@ -223,6 +217,8 @@ _PLAN = """
         from candidates
         full outer join acknowledged on candidates.member_id = acknowledged.member_id
         left join live_consent on acknowledged.member_id = live_consent.member_id
+        left join bound on acknowledged.member_id = bound.member_id
+        left join suppressed on acknowledged.member_id = suppressed.member_id
     )
     select
         row_number() over (

@@ -4,32 +4,69 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activation.exclusions import SUPPRESSED, Exclusion
+from activation.plan.mapping import Mapping
 from tests.activation.worlds import (
+    BOTH,
+    MAPPING,
     SEGMENT,
     STEPS,
     Person,
+    addresses_of,
+    claims_of,
     expected,
     member_id,
     people,
     planned,
+    withdrawn_addresses,
 )
+
+MAPPINGS = [MAPPING, BOTH]
 
 # What makes a member fail at each step, in the order of the steps.
 FAULTS = {
     "no_consent_record": {"live": None},
     "consent_withdrawn": {"live": (False, "v1")},
     "suppressed_deceased": {"suppressions": [("all", "deceased")]},
+    "address_withdrawn": {"identities": [("email", "withdrawn@example.com", True)]},
     "frequency_cap": {"touches": [("email", 1, 3)]},
     "holdout": {"holdouts": [SEGMENT]},
     "no_reviewed_attributes": {"has_attributes": False},
     "no_valid_identifier": {"identities": []},
     "policy_consent_text": {"consents": [("email", "product_marketing", True, "v2")]},
+    "identifier_shared": {"identities": [("email", "taken@example.com", True)]},
 }
+WITHDRAWN: dict[str, dict[str, Any]] = {
+    "live": {"live": (False, "v1")},
+    "published": {"consents": [("email", "product_marketing", False, "v1")]},
+    "without a word": {"live": (None, "v1")},
+    "no published record": {"live": (False, "v1"), "consents": []},
+    "no live record": {"live": None, "consents": [("email", "product_marketing", False, "v1")]},
+    "erased": {"is_erased": True},
+}
+# What takes a claimant out of the running and says nothing about the address.
+OUT: dict[str, dict[str, Any]] = {
+    "not in the audience": {"is_in_audience": False},
+    "no consent record": {"live": None, "consents": []},
+    "closed": {"suppressions": [("all", "closed")]},
+    "deceased": {"suppressions": [("all", "deceased")]},
+    "minor": {"suppressions": [("all", "minor")]},
+    "touched": {"touches": [("email", 1, 3)]},
+    "held out": {"holdouts": [SEGMENT]},
+    "without attributes": {"has_attributes": False},
+    "another text": {"consents": [("email", "product_marketing", True, "v2")]},
+    "not valid": {"identities": [("email", "joint@example.com", False)]},
+    "withdrew another channel": {"consents": [
+        ("email", "credit_offers", False, "v1"), ("direct_mail", "product_marketing", False, "v1"),
+    ]},
+}  # fmt: skip
 
 
 def good(number: int) -> Person:
@@ -43,21 +80,44 @@ def outcomes(
     return [found[member_id(number)] for number in range(len(population))]
 
 
+def with_others(population: list[Person]) -> list[Person]:
+    """Add who withdrew, and who comes first at the address that the last fault is about."""
+    withdrew = Person(identities=[("email", "withdrawn@example.com", True)], live=(False, "v1"))
+    together = [*population, withdrew]
+    while member_id(len(together)) > min(member_id(n) for n in range(len(population))):
+        together.append(good(len(together)))
+    taker = Person(identities=[("email", "taken@example.com", True)])
+    return [*together, replace(taker, held="same")]
+
+
+def joint(**changes: Any) -> Person:
+    """Return somebody at an address that is not theirs alone."""
+    return replace(Person(identities=[("email", "joint@example.com", True)]), **changes)
+
+
 def test_each_fault_excludes_for_its_reason() -> None:
     population = [replace(good(n), **FAULTS[step]) for n, step in enumerate(STEPS)]
-    assert outcomes(population) == [("excluded", step) for step in STEPS]
+    found = outcomes(with_others(population))[: len(STEPS)]
+    assert found == [("excluded", step) for step in STEPS]
+
+
+def test_the_list_of_reasons_is_closed() -> None:
+    steps = [step for step in STEPS if not step.startswith(SUPPRESSED)]
+    assert [*steps, "left_segment"] == list(Exclusion)
+    guide = (Path(__file__).parents[2] / "docs" / "auditor.md").read_text()
+    assert [reason for reason in Exclusion if f"| `{reason}` |" not in guide] == []
 
 
 def test_the_first_fault_in_the_order_of_the_steps_counts() -> None:
     population = []
     for number in range(len(STEPS)):
         person = good(number)
-        for step in STEPS[number:]:
+        # Of faults that cannot both be, such as a withdrawal and no record, the earlier one.
+        for step in reversed(STEPS[number:]):
             person = replace(person, **FAULTS[step])
         population.append(person)
-    # A withdrawal and no record at all cannot both be: the first member has no record.
-    population[0].live = None
-    assert outcomes(population) == [("excluded", step) for step in STEPS]
+    found = outcomes(with_others(population))[: len(STEPS)]
+    assert found == [("excluded", step) for step in STEPS]
 
 
 def test_a_member_without_any_fault_is_added() -> None:
@@ -137,6 +197,63 @@ def test_of_those_who_share_an_address_one_gets_it_always_the_same() -> None:
     assert found[3] == ("add", None)
 
 
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("fault", WITHDRAWN)
+def test_a_withdrawal_binds_the_address_whoever_else_has_it(fault: str, order: int) -> None:
+    population = [joint(), joint(), good(2)]
+    population[order] = joint(**WITHDRAWN[fault])
+    population[order].identities = [("email", "JOINT@example.com", False)]
+    rows = {row[1]: row for row in planned(population, ("v1",))}
+    other = rows[member_id(1 - order)]
+    assert other[2:4] == ("excluded", "address_withdrawn")
+    # Whose withdrawal it is can be looked up.
+    assert other[5] == member_id(order)
+    assert rows[member_id(order)][3] in {"no_consent_record", "consent_withdrawn"}
+    assert rows[member_id(2)][2:4] == ("add", None)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("fault", OUT)
+def test_an_address_that_its_other_claimant_cannot_use_is_free(fault: str, order: int) -> None:
+    population = [joint(), joint()]
+    population[order] = joint(**OUT[fault])
+    found = {row[1]: row[2:4] for row in planned(population, ("v1",))}
+    assert found[member_id(1 - order)] == ("add", None)
+
+
+def test_who_withdrew_outside_the_audience_binds_the_address_too() -> None:
+    population = [joint(), joint(live=(False, "v1"), is_in_audience=False)]
+    found = {row[1]: row[2:4] for row in planned(population, ("v1",))}
+    assert found == {member_id(0): ("excluded", "address_withdrawn")}
+
+
+def test_an_address_stays_with_who_is_there_already() -> None:
+    for held in range(3):
+        population = [joint(), joint(), joint()]
+        population[held].held = "same"
+        found = outcomes(population)
+        assert found[held] == ("unchanged", None)
+        assert found.count(("excluded", "identifier_shared")) == 2
+
+
+def test_who_loses_one_address_leaves_the_other_to_others() -> None:
+    first, second, third, fourth = sorted(range(4), key=member_id)
+    population = [joint(), joint(), joint(), joint()]
+    mail, other = ("email", "a@example.com", True), ("email", "b@example.com", True)
+    line, another = ("phone", "+15125550100", True), ("phone", "+15125550101", True)
+    population[first].identities = [mail, line]
+    population[second].identities = [mail, another]
+    population[third].identities = [other, another]
+    population[fourth].identities = [other, ("phone", "+15125550102", True)]
+    found = {row[1]: (row[2], row[3], row[5]) for row in planned(population, None, BOTH)}
+    assert found == {
+        member_id(first): ("add", None, None),
+        member_id(second): ("excluded", "identifier_shared", member_id(first)),
+        member_id(third): ("add", None, None),
+        member_id(fourth): ("excluded", "identifier_shared", member_id(third)),
+    }
+
+
 @pytest.mark.parametrize(
     "identities",
     [
@@ -156,7 +273,7 @@ def test_without_a_valid_identifier_nobody_is_sent(
 
 def test_who_is_held_and_excluded_now_is_removed_for_that_reason() -> None:
     population = [replace(good(n), **FAULTS[step], held="same") for n, step in enumerate(STEPS)]
-    found = outcomes(population)
+    found = outcomes(with_others(population))
     # A cap is no reason to drop anybody.
     assert found[STEPS.index("frequency_cap")] == ("unchanged", None)
     others = [step for step in STEPS if step != "frequency_cap"]
@@ -168,22 +285,27 @@ def test_who_left_is_removed_and_a_withdrawal_is_told_apart() -> None:
     withdrew = replace(good(2), is_in_audience=False, held="same", live=(False, "v1"))
     nobody = replace(good(3), is_in_audience=False, held="same", live=None)
     stranger = replace(good(4), is_in_audience=False)
-    found = {row[1]: (row[2], row[3]) for row in planned([left, withdrew, nobody, stranger], None)}
+    closed = replace(good(5), is_in_audience=False, held="same", suppressions=[("all", "closed")])
+    bound = replace(closed, identities=withdrew.identities)
+    population = [left, withdrew, nobody, stranger, closed, bound]
+    found = {row[1]: (row[2], row[3], row[5]) for row in planned(population, None)}
     assert found == {
-        member_id(0): ("remove", "left_segment"),
-        member_id(1): ("remove", "consent_withdrawn"),
-        member_id(2): ("remove", "left_segment"),
+        member_id(0): ("remove", "left_segment", None),
+        member_id(1): ("remove", "consent_withdrawn", None),
+        member_id(2): ("remove", "left_segment", None),
+        member_id(4): ("remove", "suppressed_closed", None),
+        member_id(5): ("remove", "address_withdrawn", member_id(1)),
     }
 
 
 @settings(max_examples=80, deadline=None)
-@given(people(), st.sampled_from([None, (), ("v1",), ("v1", "v2")]))
+@given(people(), st.sampled_from([None, (), ("v1",), ("v1", "v2")]), st.sampled_from(MAPPINGS))
 @pytest.mark.breadth
 def test_any_world_comes_out_as_computed_by_hand(
-    population: list[Person], accepted: tuple[str, ...] | None
+    population: list[Person], accepted: tuple[str, ...] | None, mapping: Mapping
 ) -> None:
-    rows = planned(population, accepted)
-    assert {row[1]: (row[2], row[3]) for row in rows} == expected(population, accepted)
+    rows = planned(population, accepted, mapping)
+    assert {row[1]: (row[2], row[3]) for row in rows} == expected(population, accepted, mapping)
     # Nobody stands twice, and the sums are exact.
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     assert len({row[1] for row in rows}) == len(rows)
@@ -191,3 +313,31 @@ def test_any_world_comes_out_as_computed_by_hand(
     excluded = Counter(row[3] for row in rows if row[4] and row[3] is not None)
     assert sum(person.is_in_audience for person in population) == kept.total() + excluded.total()
     assert set(kept) <= {"add", "update", "unchanged"}
+
+
+@settings(max_examples=80, deadline=None)
+@given(people(), st.sampled_from([None, ("v1",)]), st.sampled_from(MAPPINGS))
+@pytest.mark.breadth
+def test_in_any_world_an_address_is_used_once_and_by_nobody_who_may_not(
+    population: list[Person], accepted: tuple[str, ...] | None, mapping: Mapping
+) -> None:
+    kinds, numbers = mapping.kinds, {member_id(n): n for n in range(len(population))}
+    rows = planned(population, accepted, mapping)
+    reached = [numbers[row[1]] for row in rows if row[2] in {"add", "update", "unchanged"}]
+    used = [address for n in reached for address in addresses_of(population[n], kinds)]
+    assert len(used) == len(set(used)) == len(reached) * len(kinds)
+    assert not set(used) & withdrawn_addresses(population, kinds)
+    for row in rows:
+        number, other = numbers[row[1]], numbers.get(row[5] or "")
+        mine = addresses_of(population[number], kinds)
+        if row[3] == "identifier_shared":
+            # Somebody else is reached there, or it would be free.
+            assert other in reached
+            assert mine & addresses_of(population[other], kinds)
+        elif row[3] == "address_withdrawn":
+            assert other is not None
+            assert population[other].has_withdrawn
+            assert mine & claims_of(population[other], kinds)
+            assert other != number
+        else:
+            assert other is None
