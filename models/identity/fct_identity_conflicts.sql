@@ -14,25 +14,14 @@ links as (
     where identifier_kind = 'email' and is_valid and valid_to_date is null
 ),
 
-snapshots as (
-    select * from {{ source('raw', 'account_snapshot') }}
-    where
-        account_id is not null
-        and business_date = (
-            select max(files.business_date)
-            from {{ source('raw', 'account_snapshot') }} as files
-            where files.business_date <= {{ as_of_date() }}
-        )
-),
-
 owners as (
-    select distinct
-        snapshots.account_id,
-        snapshots.member_id,
+    select
+        accounts.account_id,
+        accounts.member_id,
         persons.person_id,
         persons.member_standing
-    from snapshots
-    inner join persons on snapshots.member_id = persons.member_id
+    from {{ ref('fct_account_owners') }} as accounts
+    inner join persons on accounts.member_id = persons.member_id
 ),
 
 homes as (

@@ -10,26 +10,17 @@ contacts as (
     where valid_to_date is null
 ),
 
-snapshots as (
-    select * from {{ source('raw', 'account_snapshot') }}
-    where
-        business_date = (
-            select max(files.business_date)
-            from {{ source('raw', 'account_snapshot') }} as files
-            where files.business_date <= {{ as_of_date() }}
-        )
+facts as (
+    select * from {{ ref('dim_members') }}
+    where member_status <> 'absent'
 ),
 
-facts as (
+roles as (
     select
         member_id,
-        max(member_type) as member_type,
-        max(birth_year) as birth_year,
-        min(member_since_date) as member_since_date,
-        bool_or(is_minor) as is_minor,
         bool_or(ownership_role = 'joint') and not bool_or(coalesce(ownership_role, '') = 'primary')
             as is_joint_only
-    from snapshots
+    from {{ ref('fct_account_owners') }}
     group by member_id
 ),
 
@@ -41,13 +32,14 @@ members as (
             when facts.member_id is null then 'absent'
             when facts.member_type = 'business' then 'business'
             when facts.is_minor then 'minor'
-            when facts.is_joint_only then 'joint_owner'
+            when roles.is_joint_only then 'joint_owner'
             else 'individual'
         end as member_standing,
         {{ name_key('contacts.first_name', 'contacts.last_name') }}
         || '|' || cast(facts.birth_year as string) as person_key
     from contacts
     left join facts on contacts.member_id = facts.member_id
+    left join roles on contacts.member_id = roles.member_id
 ),
 
 -- Adults alone can be one person in two memberships: a child has the address of a parent, and a

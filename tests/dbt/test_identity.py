@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,14 @@ from tests.dbt.sessions import LAST_DAY, DbtSession
 EVE, MERGED, SPLIT = date(2026, 5, 10), date(2026, 5, 11), date(2026, 6, 8)
 DAYS = (EVE, MERGED, SPLIT, LAST_DAY)
 PLANTED, PARTED = 20, 5
-CLOCK = ("stg_alkami__loads", "as_of")
+WAREHOUSE = (
+    "stg_alkami__loads",
+    "as_of",
+    "stg_alkami__account_snapshots",
+    "dim_members",
+    "dim_accounts",
+    "fct_account_owners",
+)
 RELATIONS = (
     "vault.identity.dim_contacts",
     "vault.identity.fct_identity_links",
@@ -48,7 +56,7 @@ def plant(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"""
             insert into vault.raw.contacts
             select * exclude (number) replace (
-                'second-' || member_id as member_id,
+                sha256('second-' || member_id) as member_id,
                 {email} as email,
                 timestamp '{day} 09:00:00' as updated_at,
                 date '{day}' as business_date,
@@ -59,7 +67,7 @@ def plant(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"""
         insert into raw.account_snapshot
         select * replace (
-            'second-' || member_id as member_id,
+            sha256('second-' || member_id) as member_id,
             date '{MERGED}' as member_since_date,
             null as account_id,
             null as ownership_role
@@ -70,9 +78,32 @@ def plant(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def correct_snapshot(
+    connection: duckdb.DuckDBPyConnection, member_id: str, correction: str
+) -> None:
+    """Send the rows of a member on the last day again, corrected, in a file of their own."""
+    load_id = f"account_snapshot-corrected-{member_id[:8]}"
+    connection.execute(
+        """
+        insert into raw.loads
+        select * replace (? as load_id, received_at + interval 1 hour as received_at)
+        from raw.loads where feed = 'account_snapshot' and business_date = ?
+        """,
+        [load_id, LAST_DAY],
+    )
+    connection.execute(
+        f"""
+        insert into raw.account_snapshot
+        select * replace ({correction}, ? as load_id)
+        from raw.account_snapshot where member_id = ? and business_date = ?
+        """,
+        [load_id, member_id, LAST_DAY],
+    )
+
+
 def build(home: DbtSession, *variables: str) -> State:
     """Build identity and return its rows, sorted."""
-    home.invoke("run", "--select", *CLOCK, *variables)
+    home.invoke("run", "--select", *WAREHOUSE, *variables)
     home.invoke("run", "--selector", VAULT, *variables)
     return {name: home.rows(f"select * from {name} order by all") for name in RELATIONS}
 
@@ -113,6 +144,11 @@ def again(home: DbtSession, states: dict[date, State]) -> State:
     return build(DbtSession(home.home), "--vars", f"{{as_of_date: {MERGED}}}")
 
 
+def second_of(member_id: str) -> str:
+    """Return the id of the second membership that was planted for a member."""
+    return hashlib.sha256(f"second-{member_id}".encode()).hexdigest()
+
+
 def persons(state: State) -> dict[str, str]:
     return {row[0]: row[1] for row in state["vault.identity.fct_person_members"]}
 
@@ -121,7 +157,7 @@ def test_second_memberships_are_found_and_nobody_else_is_merged(states):
     assert all(member == person for member, person in persons(states[EVE]).items())
     merged = {m: p for m, p in persons(states[MERGED]).items() if m != p}
     assert len(merged) == PLANTED
-    assert all(member == f"second-{person}" for member, person in merged.items())
+    assert all(member == second_of(person) for member, person in merged.items())
 
 
 def test_another_address_parts_them_again(states):
@@ -163,15 +199,15 @@ def test_devices_tie_memberships_only_where_permitted(home, again):
         connection.execute(f"""
             insert into raw.digital_events
             select * replace (
-                event_id || '-second' as event_id, 'second-' || member_id as member_id
+                event_id || '-second' as event_id, sha256('second-' || member_id) as member_id
             )
-            from raw.digital_events where 'second-' || member_id in (
+            from raw.digital_events where sha256('second-' || member_id) in (
                 select member_id from vault.raw.contacts where load_id = 'contacts-{SPLIT}'
             )
         """)
         users = connection.execute("""
             select count(distinct member_id) from raw.digital_events
-            where member_id like 'second-%' and is_successful
+            where event_id like '%-second' and is_successful
         """).fetchall()[0][0]
         # A tablet in a branch, and one that a family shares.
         connection.execute("""
@@ -185,7 +221,7 @@ def test_devices_tie_memberships_only_where_permitted(home, again):
     assert sum(m != p for m, p in kept.items()) == PLANTED - PARTED
     merged = {m: p for m, p in persons(tied).items() if m != p}
     assert len(merged) == PLANTED - PARTED + users
-    assert all(member == f"second-{person}" for member, person in merged.items())
+    assert all(member == second_of(person) for member, person in merged.items())
     rules = {row[3] for row in tied["vault.identity.fct_person_members"]}
     assert rules == {"core_member_number", "hashed_email", "device"}
     assert "device" not in {row[1] for row in tied["vault.identity.act_identities"]}
@@ -196,3 +232,18 @@ def test_conflicts_name_members_by_keyed_hashes_alone(built):
     assert rows
     known = {row[0] for row in built.rows("select member_id from core.dim_members")}
     assert {member for members, _ in rows for member in members.split("|")} <= known
+
+
+def test_a_corrected_snapshot_parts_whom_the_first_one_made_one_person(home, states, tmp_path):
+    copy = home.copied_to(tmp_path)
+    merged = sorted(m for m, p in persons(states[LAST_DAY]).items() if m != p)
+    with copy.connect(read_only=False) as connection:
+        correct_snapshot(connection, merged[0], "birth_year - 30 as birth_year")
+        correct_snapshot(connection, merged[1], "true as is_minor")
+    corrected = build(copy)
+    found = {m for m, p in persons(corrected).items() if m != p}
+    assert found == set(merged[2:])
+    told = {
+        row[1]: set(row[4].split("|")) for row in corrected["vault.identity.fct_identity_conflicts"]
+    }
+    assert merged[0] in told["namesakes"]
