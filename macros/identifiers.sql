@@ -1,7 +1,7 @@
-{#- What a person typed, without the blanks, tabs and invisible characters around it; null when nothing
-    is left. -#}
+{#- What a person typed, composed, without the blanks, tabs and invisible characters around it; null
+    when nothing is left. -#}
 {%- macro bare_text(text) -%}
-nullif({{ replace_pattern(text, '^[\\s\\p{Z}\\p{C}]+|[\\s\\p{Z}\\p{C}]+$', '') }}, '')
+nullif({{ replace_pattern(composed(text), '^[\\s\\p{Z}\\p{C}]+|[\\s\\p{Z}\\p{C}]+$', '') }}, '')
 {%- endmacro -%}
 
 {#- In lower case and bare: the form in which email addresses are compared. -#}
@@ -47,9 +47,14 @@ end
 )
 {%- endmacro -%}
 
-{#- First and last name in lower-case letters, without nicknames in quotation marks: the form in
-    which names are compared. Suffixes stay, because father and son may share all else. -#}
+{#- First and last name in lower-case letters, without nicknames in quotation marks: the form in which
+    composed names are compared. A blank between them tells Ann Alee from Anna Lee; suffixes stay, because
+    father and son may share all else. Null where one of the names has no letter. -#}
 {%- macro name_key(first_name, last_name) -%}
 {%- set plain_first = replace_pattern(first_name, '"[^"]*"', '') -%}
-nullif(lower({{ replace_pattern(plain_first ~ " || ' ' || " ~ last_name, '[^\\p{L}]', '') }}), '')
+lower(
+    nullif({{ replace_pattern(plain_first, '[^\\p{L}\\p{M}]', '') }}, '')
+    || ' '
+    || nullif({{ replace_pattern(last_name, '[^\\p{L}\\p{M}]', '') }}, '')
+)
 {%- endmacro -%}
