@@ -47,7 +47,7 @@ claims as (
         links.member_id,
         links.valid_from_date,
         persons.person_id,
-        persons.member_standing,
+        persons.member_standing = 'business' as is_business,
         persons.member_standing not in ('business', 'minor') as is_adult,
         homes.name_key,
         homes.home
@@ -64,45 +64,159 @@ shared as (
         count(*) as member_count,
         count(distinct person_id) as person_count,
         count(distinct case when is_adult then person_id end) as adult_count,
-        count(distinct case when is_adult then name_key end) as name_count,
-        count(distinct case when is_adult then coalesce(home, member_id) end) as home_count,
-        bool_or(member_standing = 'business') as has_business,
+        bool_or(is_business) as has_business,
         max(valid_from_date) as latest_claim_date
     from claims
     group by identifier_sha256
     having count(distinct person_id) > 1
 ),
 
--- How many of the adults who claim an address own one account together.
-joint_accounts as (
+-- What many claim is told to a person as it is; of the others every pair is looked at.
+few_claims as (
     select
-        claims.identifier_sha256,
-        owners.account_id,
-        count(distinct claims.person_id) as owner_count
+        claims.*,
+        shared.adult_count,
+        shared.has_business
     from claims
-    inner join owners on claims.member_id = owners.member_id
-    where claims.is_adult
-    group by claims.identifier_sha256, owners.account_id
+    inner join shared on claims.identifier_sha256 = shared.identifier_sha256
+    where shared.member_count <= {{ var('maximum_claims') }}
 ),
 
-closest as (
+-- Homes and accounts of those who claim an address, and who has one of them in common.
+bonds as (
     select
         identifier_sha256,
-        max(owner_count) as owner_count
-    from joint_accounts
+        person_id,
+        is_adult,
+        is_business,
+        'home' as bond_kind,
+        home as bond
+    from few_claims
+    where home is not null
+    union all
+    select
+        few_claims.identifier_sha256,
+        few_claims.person_id,
+        few_claims.is_adult,
+        few_claims.is_business,
+        'account' as bond_kind,
+        owners.account_id as bond
+    from few_claims
+    inner join owners on few_claims.member_id = owners.member_id
+),
+
+bonded as (
+    select
+        bonds.identifier_sha256,
+        bonds.person_id,
+        partners.person_id as partner_id,
+        bool_or(bonds.is_adult) as is_adult,
+        bool_or(bonds.is_business) as is_business,
+        bool_or(partners.is_adult) as is_partner_adult,
+        bool_or(bonds.bond_kind = 'account') as has_common_account,
+        bool_or(bonds.bond_kind = 'home') as has_common_home
+    from bonds
+    inner join bonds as partners
+        on
+            bonds.identifier_sha256 = partners.identifier_sha256
+            and bonds.bond_kind = partners.bond_kind
+            and bonds.bond = partners.bond
+            and bonds.person_id <> partners.person_id
+    group by bonds.identifier_sha256, bonds.person_id, partners.person_id
+),
+
+-- A minor belongs to an adult by an account or a home; a business by an account alone, because many
+-- have their seat in one house.
+dependants as (
+    select distinct
+        identifier_sha256,
+        person_id
+    from bonded
+    where
+        not is_adult
+        and is_partner_adult
+        and (has_common_account or (has_common_home and not is_business))
+),
+
+pairs as (
+    select
+        few_claims.identifier_sha256,
+        few_claims.person_id,
+        partners.person_id as partner_id,
+        min(few_claims.adult_count) as adult_count,
+        bool_or(few_claims.has_business) as has_business,
+        bool_or(few_claims.is_adult) as is_adult,
+        bool_or(partners.is_adult) as is_partner_adult,
+        bool_or(coalesce(few_claims.name_key = partners.name_key, false)) as is_namesake,
+        bool_and(coalesce(few_claims.name_key <> partners.name_key, false)) as has_other_name
+    from few_claims
+    inner join few_claims as partners
+        on
+            few_claims.identifier_sha256 = partners.identifier_sha256
+            and few_claims.person_id < partners.person_id
+    group by few_claims.identifier_sha256, few_claims.person_id, partners.person_id
+),
+
+weighed as (
+    select
+        pairs.*,
+        pairs.is_adult or belonging.person_id is not null as has_place,
+        pairs.is_partner_adult or partner_belonging.person_id is not null as has_partner_place,
+        coalesce(bonded.has_common_account, false) as has_common_account,
+        coalesce(bonded.has_common_account, false)
+        or (coalesce(bonded.has_common_home, false) and pairs.has_other_name) as is_bonded
+    from pairs
+    left join bonded
+        on
+            pairs.identifier_sha256 = bonded.identifier_sha256
+            and pairs.person_id = bonded.person_id
+            and pairs.partner_id = bonded.partner_id
+    left join dependants as belonging
+        on
+            pairs.identifier_sha256 = belonging.identifier_sha256
+            and pairs.person_id = belonging.person_id
+    left join dependants as partner_belonging
+        on
+            pairs.identifier_sha256 = partner_belonging.identifier_sha256
+            and pairs.partner_id = partner_belonging.person_id
+),
+
+judged_pairs as (
+    select
+        identifier_sha256,
+        is_adult and is_partner_adult and is_namesake as is_namesake,
+        case
+            when is_adult and is_partner_adult then has_common_account
+            when adult_count = 0 then has_common_account
+        end as has_common_account,
+        case
+            when is_adult and is_partner_adult then is_bonded
+            when adult_count = 0 then is_bonded and not has_business
+            else has_place and has_partner_place
+        end as is_explained
+    from weighed
+),
+
+judged as (
+    select
+        identifier_sha256,
+        bool_and(is_explained) as is_explained,
+        bool_and(has_common_account) as has_common_account,
+        bool_or(is_namesake and not is_explained) as has_namesakes
+    from judged_pairs
     group by identifier_sha256
 ),
 
 address_conflicts as (
     select
         case
-            when shared.member_count > {{ var('maximum_claims') }} then 'many_claims'
-            when shared.adult_count <= 1 and shared.has_business then 'business_and_owner'
-            when shared.adult_count <= 1 then 'minor_and_adult'
-            when closest.owner_count = shared.adult_count then 'joint_owners'
-            when shared.name_count < shared.adult_count then 'namesakes'
-            when shared.home_count = 1 then 'one_household'
-            else 'strangers'
+            when judged.identifier_sha256 is null then 'many_claims'
+            when judged.has_namesakes then 'namesakes'
+            when not judged.is_explained then 'strangers'
+            when shared.adult_count = 1 and shared.has_business then 'business_and_owner'
+            when shared.adult_count = 1 then 'minor_and_adult'
+            when judged.has_common_account then 'joint_owners'
+            else 'one_household'
         end as conflict_kind,
         'email' as identifier_kind,
         shared.member_ids,
@@ -110,7 +224,7 @@ address_conflicts as (
         shared.person_count,
         shared.latest_claim_date
     from shared
-    left join closest on shared.identifier_sha256 = closest.identifier_sha256
+    left join judged on shared.identifier_sha256 = judged.identifier_sha256
 ),
 
 -- Those with whom a member owns accounts, and where they live.
