@@ -255,17 +255,50 @@ household_conflicts as (
     having count(distinct home) > 1
 ),
 
+-- Every member of a chain without end, and the one it leads to.
+chained as (
+    select
+        chain_id,
+        member_id
+    from persons
+    where chain_id is not null
+    union distinct
+    select
+        chain_id,
+        chain_id as member_id
+    from persons
+    where chain_id is not null
+),
+
+chain_conflicts as (
+    select
+        'long_chain' as conflict_kind,
+        'device' as identifier_kind,
+        {{ joined_texts('chained.member_id') }} as member_ids,
+        count(*) as member_count,
+        count(distinct persons.person_id) as person_count,
+        max(contacts.valid_from_date) as latest_claim_date
+    from chained
+    inner join persons on chained.member_id = persons.member_id
+    inner join contacts on chained.member_id = contacts.member_id
+    group by chained.chain_id
+),
+
 conflicts as (
     select * from address_conflicts
     union all
     select * from household_conflicts
+    union all
+    select * from chain_conflicts
 ),
 
 final as (
     select
         {{ text_sha256("conflict_kind || '|' || member_ids") }} as conflict_id,
         conflict_kind,
-        conflict_kind in ('many_claims', 'namesakes', 'strangers', 'two_households') as needs_review,
+        conflict_kind in (
+            'many_claims', 'namesakes', 'strangers', 'two_households', 'long_chain'
+        ) as needs_review,
         identifier_kind,
         member_ids,
         member_count,

@@ -68,7 +68,7 @@ evidence as (
         member_id,
         identifier_kind,
         identifier_kind || '|' || identifier_sha256 || '|' || person_key as evidence_id,
-        cast(member_since_date as string) || '|' || member_id as label_0
+        {{ membership_label('member_since_date', 'member_id') }} as label
     from claims
     where claim_count between 2 and {{ var('maximum_claims') }}
 ),
@@ -80,51 +80,36 @@ counted_evidence as (
     from evidence
 ),
 
-shared_evidence as (
+ties as (
     select * from counted_evidence
     where match_count > 1
 ),
 
--- The oldest membership that each one reaches, one match further in every round. Identifiers that
--- tie the memberships of one person in a longer chain leave them in two persons, never in a wrong one.
-{% for round in range(1, 5) -%}
-met_{{ round }} as (
-    select
-        member_id,
-        identifier_kind,
-        evidence_id,
-        min(label_{{ round - 1 }}) over (partition by evidence_id) as label_met
-    from {{ 'shared_evidence' if round == 1 else 'reached_' ~ (round - 1) }}
-),
+{{ settled_labels('feeds', 'ties') }},
 
-reached_{{ round }} as (
-    select
-        member_id,
-        identifier_kind,
-        evidence_id,
-        min(label_met) over (partition by member_id) as label_{{ round }}
-    from met_{{ round }}
-),
-
-{% endfor -%}
 -- The first pass that ties the member to others.
-tied as (
+passes as (
     select
         member_id,
-        substr(min(label_4), 12) as person_id,
         min(case identifier_kind when 'email' then 2 else 3 end) as precedence
-    from reached_4
+    from ties
     group by member_id
 ),
 
+-- Who hangs in a chain without end is in two persons, never in a wrong one.
 persons as (
     select
         members.member_id,
         members.member_standing,
-        tied.precedence,
-        coalesce(tied.person_id, members.member_id) as person_id
+        passes.precedence,
+        case
+            when settled.is_settled then {{ labelled_member('settled.label') }}
+            else members.member_id
+        end as person_id,
+        case when not settled.is_settled then {{ labelled_member('settled.label') }} end as chain_id
     from members
-    left join tied on members.member_id = tied.member_id
+    left join passes on members.member_id = passes.member_id
+    left join feeds_settled as settled on members.member_id = settled.member_id
 ),
 
 counted as (
@@ -150,7 +135,8 @@ final as (
             when precedence = 2 then 'same email address, name and year of birth'
             else 'same device, name and year of birth'
         end as evidence,
-        membership_count
+        membership_count,
+        chain_id
     from counted
 )
 
