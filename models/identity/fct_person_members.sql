@@ -11,8 +11,10 @@ contacts as (
 ),
 
 facts as (
-    select * from {{ ref('dim_members') }}
-    where member_status <> 'absent'
+    select
+        *,
+        member_status = 'absent' as is_absent
+    from {{ ref('dim_members') }}
 ),
 
 roles as (
@@ -24,22 +26,24 @@ roles as (
     group by member_id
 ),
 
+-- Members without contact data too, and contact data of whom no snapshot has shown yet.
 members as (
     select
-        contacts.member_id,
+        coalesce(facts.member_id, contacts.member_id) as member_id,
         facts.member_since_date,
         case
-            when facts.member_id is null then 'absent'
+            when coalesce(facts.is_absent, true) then 'absent'
             when facts.member_type = 'business' then 'business'
             when facts.is_minor then 'minor'
             when roles.is_joint_only then 'joint_owner'
             else 'individual'
         end as member_standing,
+        contacts.member_id is not null as has_contact_data,
         {{ name_key('contacts.first_name', 'contacts.last_name') }}
         || '|' || cast(facts.birth_year as string) as person_key
-    from contacts
-    left join facts on contacts.member_id = facts.member_id
-    left join roles on contacts.member_id = roles.member_id
+    from facts
+    full outer join contacts on facts.member_id = contacts.member_id
+    left join roles on facts.member_id = roles.member_id
 ),
 
 -- Adults alone can be one person in two memberships: a child has the address of a parent, and a
@@ -101,6 +105,7 @@ persons as (
     select
         members.member_id,
         members.member_standing,
+        members.has_contact_data,
         passes.precedence,
         case
             when settled.is_settled then {{ labelled_member('settled.label') }}
@@ -131,7 +136,8 @@ final as (
         end as resolution_rule,
         case when membership_count = 1 then 1 else precedence end as precedence,
         case
-            when membership_count = 1 then 'contact data'
+            when membership_count = 1 and has_contact_data then 'contact data'
+            when membership_count = 1 then 'no contact data'
             when precedence = 2 then 'same email address, name and year of birth'
             else 'same device, name and year of birth'
         end as evidence,

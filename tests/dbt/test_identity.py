@@ -227,6 +227,13 @@ def test_devices_tie_memberships_only_where_permitted(home, again):
     assert "device" not in {row[1] for row in tied["vault.identity.act_identities"]}
 
 
+def test_every_member_is_a_person_with_contact_data_or_without(built):
+    members = {row[0] for row in built.rows("select member_id from core.dim_members")}
+    found = built.rows("select member_id, evidence from vault.identity.fct_person_members")
+    assert members <= {row[0] for row in found}
+    assert len(found) == len({row[0] for row in found})
+
+
 def test_conflicts_name_members_by_keyed_hashes_alone(built):
     rows = built.rows("select member_ids, needs_review from vault.identity.fct_identity_conflicts")
     assert rows
