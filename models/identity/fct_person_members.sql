@@ -71,33 +71,51 @@ evidence as (
     select
         member_id,
         identifier_kind,
+        identifier_sha256,
         identifier_kind || '|' || identifier_sha256 || '|' || person_key as evidence_id,
         {{ membership_label('member_since_date', 'member_id') }} as label
     from claims
     where claim_count between 2 and {{ var('maximum_claims') }}
 ),
 
-counted_evidence as (
+compared_evidence as (
     select
         *,
-        count(*) over (partition by evidence_id) as match_count
+        count(*) over (partition by evidence_id) as match_count,
+        min(label) over (partition by evidence_id) as oldest_label,
+        lead(label) over (partition by evidence_id order by label) as next_label
     from evidence
 ),
 
+-- The partner is the oldest other membership that shares it.
 ties as (
-    select * from counted_evidence
+    select
+        member_id,
+        evidence_id,
+        label,
+        case identifier_kind when 'email' then 2 else 3 end as precedence,
+        case identifier_kind when 'email' then 'same email address ' else 'same device ' end
+        || identifier_sha256
+        || ', name and year of birth as '
+        || {{ labelled_member("case label when oldest_label then next_label else oldest_label end") }}
+            as evidence
+    from compared_evidence
     where match_count > 1
 ),
 
 {{ settled_labels('feeds', 'ties') }},
 
 -- The first pass that ties the member to others.
-passes as (
+ranked_ties as (
     select
-        member_id,
-        min(case identifier_kind when 'email' then 2 else 3 end) as precedence
+        *,
+        row_number() over (partition by member_id order by precedence, evidence) as tie_rank
     from ties
-    group by member_id
+),
+
+passes as (
+    select * from ranked_ties
+    where tie_rank = 1
 ),
 
 -- Who hangs in a chain without end is in two persons, never in a wrong one.
@@ -107,6 +125,7 @@ persons as (
         members.member_standing,
         members.has_contact_data,
         passes.precedence,
+        passes.evidence,
         case
             when settled.is_settled then {{ labelled_member('settled.label') }}
             else members.member_id
@@ -138,8 +157,7 @@ final as (
         case
             when membership_count = 1 and has_contact_data then 'contact data'
             when membership_count = 1 then 'no contact data'
-            when precedence = 2 then 'same email address, name and year of birth'
-            else 'same device, name and year of birth'
+            else evidence
         end as evidence,
         membership_count,
         chain_id

@@ -78,19 +78,26 @@ def plant(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def late_load(connection: duckdb.DuckDBPyConnection, load_id: str) -> None:
+    """Receive one more snapshot of the last day."""
+    connection.execute(
+        f"""
+        insert into raw.loads
+        select * replace (? as load_id, received_at + interval 1 hour as received_at)
+        from raw.loads
+        where feed = 'account_snapshot' and business_date = date '{LAST_DAY}'
+        limit 1
+        """,
+        [load_id],
+    )
+
+
 def correct_snapshot(
     connection: duckdb.DuckDBPyConnection, member_id: str, correction: str
 ) -> None:
     """Send the rows of a member on the last day again, corrected, in a file of their own."""
     load_id = f"account_snapshot-corrected-{member_id[:8]}"
-    connection.execute(
-        """
-        insert into raw.loads
-        select * replace (? as load_id, received_at + interval 1 hour as received_at)
-        from raw.loads where feed = 'account_snapshot' and business_date = ?
-        """,
-        [load_id, LAST_DAY],
-    )
+    late_load(connection, load_id)
     connection.execute(
         f"""
         insert into raw.account_snapshot
@@ -169,7 +176,53 @@ def test_another_address_parts_them_again(states):
     assert sorted(row[4] or date.max for row in spells) == (
         [SPLIT] * 2 * PARTED + [date.max] * 2 * (PLANTED - PARTED)
     )
-    assert all("same email address" in row[3] and row[6] for row in spells)
+    assert all(row[6] for row in spells)
+
+
+def test_history_names_the_partner_and_the_hash_of_what_ties_them(states):
+    current = {
+        row[0]: row[3]
+        for row in states[MERGED]["vault.identity.fct_identity_links"]
+        if row[1] == "email" and row[9] is None
+    }
+    for person, member, _, reason, *_ in states[MERGED]["vault.identity.fct_person_memberships"]:
+        partner = second_of(person) if member == person else person
+        assert reason == (
+            f"hashed_email: same email address {current[member]}, "
+            f"name and year of birth as {partner}"
+        )
+
+
+def test_who_joins_an_older_membership_is_told_where_they_are_now(home, states, tmp_path):
+    """The oldest membership stands for the person: when an older one appears, its id does."""
+    copy = home.copied_to(tmp_path)
+    second, first = min((m, p) for m, p in persons(states[LAST_DAY]).items() if m != p)
+    older = hashlib.sha256(b"older").hexdigest()
+    with copy.connect(read_only=False) as connection:
+        for table in ("vault.raw.contacts", "raw.account_snapshot"):
+            connection.execute(
+                f"""
+                insert into {table} by name
+                select * replace (? as member_id, date '{LAST_DAY}' as business_date)
+                from {table} where member_id = ?
+                order by business_date desc limit 1
+                """,
+                [older, first],
+            )
+        connection.execute(
+            f"update raw.account_snapshot set member_since_date = date '1980-01-01', "
+            f"account_id = null, load_id = 'account_snapshot-late' where member_id = '{older}'"
+        )
+        late_load(connection, "account_snapshot-late")
+    spells = build(copy)["vault.identity.fct_person_memberships"]
+    told = {(row[0], row[1]): row[5] for row in spells if row[1] in (first, second, older)}
+    assert told == {
+        (first, first): f"now under person {older}",
+        (first, second): f"now under person {older}",
+        (older, first): None,
+        (older, second): None,
+        (older, older): None,
+    }
 
 
 @pytest.mark.breadth
