@@ -22,6 +22,7 @@ WAREHOUSE = (
     "dim_members",
     "dim_accounts",
     "fct_account_owners",
+    "fct_identity_reviews",
 )
 RELATIONS = (
     "vault.identity.dim_contacts",
@@ -278,6 +279,58 @@ def test_devices_tie_memberships_only_where_permitted(home, again):
     rules = {row[3] for row in tied["vault.identity.fct_person_members"]}
     assert rules == {"core_member_number", "hashed_email", "device"}
     assert "device" not in {row[1] for row in tied["vault.identity.act_identities"]}
+
+
+def test_a_decision_counts_from_its_day_on(home, states, tmp_path):
+    """Told apart whom an address ties, and tied whom another address parted."""
+    copy = home.copied_to(tmp_path)
+    told_apart = min((m, p) for m, p in persons(states[LAST_DAY]).items() if m != p)
+    was_merged = {(m, p) for m, p in persons(states[MERGED]).items() if m != p}
+    tied = min(pair for pair in was_merged if persons(states[LAST_DAY])[pair[0]] == pair[0])
+    with copy.connect(read_only=False) as connection:
+        for pair, decision in ((told_apart, "different"), (tied, "same")):
+            connection.execute(
+                "insert into seeds.identity_reviews values (?, ?, ?, ?, 'cy', 'two passports')",
+                [*sorted(pair), decision, LAST_DAY],
+            )
+    decided = build(copy)
+    found = persons(decided)
+    assert found[told_apart[0]] == told_apart[0]
+    assert found[tied[0]] == tied[1]
+    rules = {row[0]: row[3] for row in decided["vault.identity.fct_person_members"]}
+    assert rules[tied[0]] == rules[tied[1]] == "reviewed"
+    closed = {
+        frozenset(row[4].split("|")): (row[2], row[8])
+        for row in decided["vault.identity.fct_identity_conflicts"]
+    }
+    assert closed[frozenset(told_apart)] == (
+        False,
+        f"told apart by cy on {LAST_DAY}: two passports",
+    )
+    spells = decided["vault.identity.fct_person_memberships"]
+    assert any(row[1] == tied[0] and row[2] == LAST_DAY and "two passports" in row[3]
+               for row in spells)  # fmt: skip
+    past = build(DbtSession(copy.home), "--vars", f"{{as_of_date: {MERGED}}}")
+    assert persons(past) == persons(states[MERGED])
+
+
+def test_decisions_that_contradict_each_other_are_told(home, states, tmp_path):
+    copy = home.copied_to(tmp_path)
+    one, two, three = sorted(persons(states[LAST_DAY]))[:3]
+    with copy.connect(read_only=False) as connection:
+        for first, last, decision, who in (
+            (one, two, "same", "cy"),
+            (two, three, "same", "cy"),
+            (one, three, "different", "bo"),
+        ):
+            connection.execute(
+                "insert into seeds.identity_reviews values (?, ?, ?, ?, ?, 'passport')",
+                [first, last, decision, LAST_DAY, who],
+            )
+    found = persons(build(copy))
+    assert len({found[one], found[two], found[three]}) == 3
+    with pytest.raises(AssertionError, match=r"by cy is contradicted by others"):
+        copy.invoke("test", "--selector", VAULT)
 
 
 def test_every_member_is_a_person_with_contact_data_or_without(built):
