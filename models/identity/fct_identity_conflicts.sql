@@ -56,8 +56,9 @@ owners as (
         ownerships.member_id,
         persons.person_id,
         persons.member_standing
-    from {{ ref('fct_account_owners') }} as ownerships
+    from {{ ref('fct_member_roles') }} as ownerships
     inner join persons on ownerships.member_id = persons.member_id
+    where ownerships.account_id is not null
 ),
 
 homes as (

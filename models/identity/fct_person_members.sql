@@ -12,17 +12,14 @@ contacts as (
 
 facts as (
     select
-        *,
-        member_status = 'absent' as is_absent
-    from {{ ref('dim_members') }}
-),
-
-roles as (
-    select
         member_id,
+        max(member_type) as member_type,
+        max(birth_year) as birth_year,
+        min(member_since_date) as member_since_date,
+        bool_or(is_minor) as is_minor,
         bool_or(ownership_role = 'joint') and not bool_or(coalesce(ownership_role, '') = 'primary')
             as is_joint_only
-    from {{ ref('fct_account_owners') }}
+    from {{ ref('fct_member_roles') }}
     group by member_id
 ),
 
@@ -32,10 +29,10 @@ members as (
         coalesce(facts.member_id, contacts.member_id) as member_id,
         facts.member_since_date,
         case
-            when coalesce(facts.is_absent, true) then 'absent'
+            when facts.member_id is null then 'absent'
             when facts.member_type = 'business' then 'business'
             when facts.is_minor then 'minor'
-            when roles.is_joint_only then 'joint_owner'
+            when facts.is_joint_only then 'joint_owner'
             else 'individual'
         end as member_standing,
         contacts.member_id is not null as has_contact_data,
@@ -45,7 +42,6 @@ members as (
         || '|' || cast(facts.birth_year as string) as person_key
     from facts
     full outer join contacts on facts.member_id = contacts.member_id
-    left join roles on facts.member_id = roles.member_id
 ),
 
 -- Adults alone can be one person in two memberships: a child has the address of a parent, and a
