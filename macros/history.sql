@@ -6,7 +6,8 @@
     show it as of the as-of day. -#}
 
 {#- What is recorded: kind, relation, and the expressions of subject, version and reason. Segments
-    are found by their metadata, so that a new one is recorded without a line here. -#}
+    are found by their metadata, so that a new one is recorded without a line here. In one that
+    is exclusive a member is of one subject at a time: who left it for another is told so. -#}
 {%- macro recorded_collections() -%}
 {%- set found = [] -%}
 {%- for segment in described_segments() -%}
@@ -32,6 +33,7 @@
     'version': "'1'",
     'reason': "resolution_rule || ': ' || evidence",
     'condition': 'membership_count > 1',
+    'is_exclusive': true,
 }) -%}
 {{ return(found) }}
 {%- endmacro -%}
@@ -154,6 +156,7 @@ where {{ day }} = {{ as_of_date() }} and {{ is_touched(collections) }}
 
 {%- macro append_changes(changes, observations, collections) -%}
 {%- set members = model_called('dim_members') -%}
+{%- set exclusive = collections | selectattr('is_exclusive', 'defined') | list -%}
 insert into {{ changes }} (
     kind, collection, subject_id, subject_version, member_id, change_date, change, reason
 )
@@ -243,6 +246,13 @@ versions as (
     {%- endfor %}
 ),
 
+{% if exclusive -%}
+-- Where those are now who can be in one place alone.
+next_places as (
+    {{ present_memberships(exclusive) | indent }}
+),
+
+{% endif -%}
 ranked_observations as (
     select
         collection,
@@ -277,6 +287,10 @@ leaves as (
         'left' as change,
         case
             when versions.collection is null then 'no longer defined'
+            {% if exclusive -%}
+            when next_places.member_id is not null
+                then 'now under ' || next_places.kind || ' ' || next_places.subject_id
+            {% endif -%}
             when members.member_status <> 'active' then 'member is ' || members.member_status
             when versions.present_version <> ranked_observations.former_version
                 then
@@ -289,6 +303,12 @@ leaves as (
     left join ranked_observations
         on recorded.collection = ranked_observations.collection and ranked_observations.recency = 1
     left join {{ relation_of(members) }} as members on recorded.member_id = members.member_id
+    {% if exclusive -%}
+    left join next_places
+        on
+            recorded.collection = next_places.collection
+            and recorded.member_id = next_places.member_id
+    {% endif -%}
 ),
 
 changed as (

@@ -25,6 +25,20 @@ regexp_full_match({{ text }}, '{{ pattern }}')
 ({{ text }} rlike r'^(?:{{ pattern }})$')
 {%- endmacro -%}
 
+{#- A text in the composed form of Unicode (NFC): the same letters, the same text. Spark knows it only by
+    the library of Unicode that comes with it. -#}
+{%- macro composed(text) -%}
+{{ return(adapter.dispatch('composed')(text)) }}
+{%- endmacro -%}
+
+{%- macro default__composed(text) -%}
+nfc_normalize({{ text }})
+{%- endmacro -%}
+
+{%- macro spark__composed(text) -%}
+reflect('com.ibm.icu.text.Normalizer', 'compose', {{ text }}, false)
+{%- endmacro -%}
+
 {#- One row a part, in a select list. -#}
 {%- macro each_part(text, separator) -%}
 {{ return(adapter.dispatch('each_part')(text, separator)) }}

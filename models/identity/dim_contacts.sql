@@ -35,14 +35,14 @@ final as (
         business_date as valid_from_date,
         lead(business_date) over (partition by member_id order by business_date) as valid_to_date,
         cast(updated_at as timestamp) as updated_at,
-        nullif(trim(first_name), '') as first_name,
-        nullif(trim(last_name), '') as last_name,
+        {{ bare_text('first_name') }} as first_name,
+        {{ bare_text('last_name') }} as last_name,
         {{ normalised_email('email') }} as email,
         {{ normalised_phone('phone') }} as phone,
-        nullif(trim(street_address), '') as street_address,
-        nullif(trim(city), '') as city,
-        nullif(trim(state), '') as state,
-        nullif(trim(postal_code), '') as postal_code
+        {{ bare_text('street_address') }} as street_address,
+        {{ bare_text('city') }} as city,
+        {{ bare_text('state') }} as state,
+        {{ bare_text('postal_code') }} as postal_code
     from followed
     where known_updated_at is null or updated_at >= known_updated_at
 )
