@@ -112,14 +112,16 @@ def conform(feed: Feed, shipped: Feed | None, subject: str) -> Feed:
             field = model.model_copy(update={"absent": True, "required": False})
         faults += _misfits(field, model)
         fields.append(_inherit(field, model))
+    is_own = "corrections" in feed.model_fields_set
+    corrections = feed.corrections if is_own else shipped.corrections
+    if corrections not in {"refuse", shipped.corrections}:
+        faults.append(f"corrections must be {shipped.corrections}")
     if faults:
         raise ConfigurationError(
             subject,
             f"does not fit the feed {feed.feed} of the project: {'; '.join(faults)}.",
             "Map the institution's fields to the project's.",
         )
-    is_own = "corrections" in feed.model_fields_set
-    corrections = feed.corrections if is_own else shipped.corrections
     return feed.model_copy(update={"fields": (*fields, *own.values()), "corrections": corrections})
 
 

@@ -163,8 +163,10 @@ class Feed(Document):
         late_after_hours: When a daily file counts as late, after the end of its business day.
         maximum_shrink_ratio: A file with fewer rows than this allows, against the median of the
             last seven, stops the feed; 1.0 never does.
-        corrections: What becomes of a row with the key of a row of another file and other content:
-            `refuse` rejects it, `accept` loads it, and models read the one of the later file.
+        corrections: What a second file of a business day does. `refuse`: files of a day add up,
+            and a row with the key of a loaded one and other content is rejected. `replace_day`:
+            each file is the whole state of its day, so that a later one, which a person lets in,
+            takes the place of the earlier one.
         maximum_rejected_ratio: A file with a larger share of rejected rows is quarantined.
         empty_file: What becomes of a file without rows.
         destination: The database that holds the rows.
@@ -180,7 +182,7 @@ class Feed(Document):
     late_after_hours: int = Field(ge=0)
     maximum_shrink_ratio: float = Field(ge=0, le=1)
     maximum_rejected_ratio: float = Field(ge=0, le=1)
-    corrections: Literal["refuse", "accept"] = "refuse"
+    corrections: Literal["refuse", "replace_day"] = "refuse"
     empty_file: Literal["quarantine", "accept"]
     destination: Literal["warehouse", "vault"] = "warehouse"
     fields: tuple[FeedField, ...] = Field(min_length=1)
@@ -212,6 +214,11 @@ class Feed(Document):
         if faults:
             raise ValueError("; ".join(dict.fromkeys(faults)))
         return self
+
+    @property
+    def replaces_day(self) -> bool:
+        """Whether each file is the whole state of its business day."""
+        return self.corrections == "replace_day"
 
     @property
     def delivered(self) -> tuple[FeedField, ...]:

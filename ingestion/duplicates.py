@@ -1,8 +1,8 @@
 """Rows with the same key, in a batch and against what is loaded.
 
 The first row stays: one loaded before, else the one of the earlier file, else of the earlier line.
-A later row with the same content is a duplicate; with other content it is rejected, unless the
-contract accepts corrections and it stands in a later file.
+A later row with the same content is a duplicate; with other content it is rejected. Where a file is
+the whole state of its day, its rows stand against each other alone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
         )
     """
     )
-    if _copy_loaded(databases, feed, valid):
+    if not feed.replaces_day and _copy_loaded(databases, feed, valid):
         databases.run(f"""
             insert into "candidates"
             select "_f", "_n", {names} from ({valid})
@@ -76,20 +76,13 @@ def _copy_loaded(databases: Databases, feed: Feed, valid: str) -> bool:
         f'select -1 as "_f", line_number as "_n", {identifiers(f.name for f in feed.fields)} '
         f"from {target} where hash({key}) in "
     )
-    # Of a row and its corrections, the last counts.
-    last = (
-        f" qualify row_number() over (partition by {key} "
-        "order by loaded_at desc, load_id desc, line_number desc) = 1"
-        if feed.corrections == "accept"
-        else ""
-    )
     make = 'create or replace temp table "loaded" as'
     if home is databases.local:
-        databases.run(f"{make} {rows} ({hashes}){last}")
+        databases.run(f"{make} {rows} ({hashes})")
         return True
     scratch = databases.scratch
     with carried(databases.local, scratch / "hashes.parquet", hashes) as known:
-        query = f'{rows} (select "_hash" from {known}){last}'
+        query = f'{rows} (select "_hash" from {known})'
         with carried(home, scratch / "loaded.parquet", query) as found:
             databases.run(f"{make} from {found}")
     return True
@@ -101,39 +94,23 @@ def judge_candidates(databases: Databases, feed: Feed) -> None:
     Only rows of accepted files take part, and what was found of files that are set aside is added;
     `_verdict` is `duplicate` or `conflict`.
     """
-    key = identifiers(feed.key)
+    # What rows of one key have in common.
+    same = identifiers(["_f", *feed.key] if feed.replaces_day else feed.key)
     content = identifiers(
         field.name for field in feed.fields if not field.absent and field.name not in feed.key
     )
     row = f"row({content or 'null'})"
-    # Whether a row that says something else than the one before it is a correction.
-    is_correction = "_in_file = 1" if feed.corrections == "accept" else "false"
     databases.run(f"""
         create or replace temp table "twins" as
-        with rows_of_key as (
+        with compared as (
             select
                 "_f",
                 "_n",
-                {key},
-                {row} as _content,
-                row_number() over (partition by {key}, "_f" order by "_n") as _in_file
+                row_number() over same as _place,
+                {row} is not distinct from first_value({row}) over same as _is_same
             from "candidates"
             where "_f" = -1 or "_f" in (select "_f" from "files" where "_is_accepted")
-        ),
-
-        compared as (
-            select
-                "_f",
-                "_n",
-                {is_correction} as _may_differ,
-                row_number() over same as _place,
-                _content is not distinct from
-                {_standing(feed)} over same as _is_same
-            from rows_of_key
-            window same as (
-                partition by {key} order by "_f", "_n"
-                rows between unbounded preceding and 1 preceding
-            )
+            window same as (partition by {same} order by "_f", "_n")
         )
 
         select
@@ -141,7 +118,7 @@ def judge_candidates(databases: Databases, feed: Feed) -> None:
             "_n",
             case when _is_same then '{DUPLICATE}' else '{CONFLICT}' end as "_verdict"
         from compared
-        where "_f" >= 0 and _place > 1 and (_is_same or not _may_differ)
+        where "_f" >= 0 and _place > 1
         union all
         select * from "set_aside"
     """)
@@ -150,13 +127,6 @@ def judge_candidates(databases: Databases, feed: Feed) -> None:
 def set_aside(databases: Databases, number: int) -> None:
     """Keep what was found of a file that falls for it: its rejected rows are listed by reason."""
     databases.run('insert into "set_aside" select * from "twins" where "_f" = ?', number)
-
-
-def _standing(feed: Feed) -> str:
-    """Return the content that a row is compared with, in a window over the rows of its key."""
-    if feed.corrections == "accept":
-        return "last_value(case when _in_file = 1 then _content end ignore nulls)"
-    return "first_value(_content)"
 
 
 def forget_candidates(databases: Databases) -> None:

@@ -1,6 +1,7 @@
 """One feed's part of a run: from its receipts to its rows.
 
-The file that stops a feed (it shrank too much, or its name was used for other content) keeps back
+The file that stops a feed (it shrank too much, its name was used for other content, or it would
+replace what is loaded of its day) keeps back
 every later file of that feed, in this run and in all that follow, until a person names it in
 `release` (it is loaded, or judged once more) or in `discard` (it is quarantined for good).
 """
@@ -119,10 +120,14 @@ class FeedRun:
         rows = size = 0
         taken: set[str] = set()
         by_content, by_name = _index(self.known.values())
+        whole_days = self._whole_days()
         for receipt in queue:
-            if taken & {receipt.file_name, receipt.file_sha256}:
+            names = {receipt.file_name}
+            if self.feed.replaces_day:
+                names.add(str(receipt.business_date))
+            if taken & {*names, receipt.file_sha256}:
                 break
-            taken.add(receipt.file_name)
+            taken |= names
             is_released = receipt.load_id in self._unguarded
             original = by_content.get(receipt.file_sha256)
             if original is not None and original.load_id != receipt.load_id and not is_released:
@@ -131,8 +136,8 @@ class FeedRun:
                 repeated.append((receipt, Outcome(DUPLICATE_FILE, reasons.SAME_CONTENT, counts)))
                 continue
             file = scan(receipt, self.feed, self.store, self.loader.databases.scratch, len(files))
-            if not is_released and by_name.get(receipt.file_name, set()) - {receipt.file_sha256}:
-                file = replace(file, stop_reason=reasons.NAME_REUSED)
+            if not is_released:
+                file = replace(file, stop_reason=_stop_reason(receipt, by_name, whole_days))
             files.append(file)
             if file.outline.row_count:  # Files without rows are alike, and no copies of each other.
                 taken.add(receipt.file_sha256)
@@ -142,6 +147,12 @@ class FeedRun:
             if is_full or file.stop_reason:
                 break
         return files, repeated
+
+    def _whole_days(self) -> frozenset[date | None]:
+        """Return the business days that one more file would replace."""
+        if not self.feed.replaces_day:
+            return frozenset()
+        return frozenset(r.business_date for r in self.known.values() if r.state == LOADED)
 
     def _load_batch(self, files: list[BatchFile], repeated: Settled) -> None:
         try:
@@ -277,6 +288,15 @@ def _index(known: Iterable[Receipt]) -> tuple[dict[str, Receipt], dict[str, set[
         if receipt.state in {LOADED, DUPLICATE_FILE, STOPPED}:
             by_name.setdefault(receipt.file_name, set()).add(receipt.file_sha256)
     return by_content, by_name
+
+
+def _stop_reason(
+    receipt: Receipt, by_name: dict[str, set[str]], whole_days: frozenset[date | None]
+) -> str:
+    """Return why a file stops its feed whatever it holds; empty when it does not."""
+    if by_name.get(receipt.file_name, set()) - {receipt.file_sha256}:
+        return reasons.NAME_REUSED
+    return reasons.DAY_REPEATED if receipt.business_date in whole_days else ""
 
 
 def _is_quarantined(verdict: Verdict) -> bool:

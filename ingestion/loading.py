@@ -89,7 +89,7 @@ class Loader:
         with self.databases.warehouse.transaction():
             if accepted and feed.destination == "warehouse":
                 self._insert_rows(feed, now)
-            write_loads(self.databases.warehouse, outcomes, now)
+            write_loads(self.databases.warehouse, outcomes, now, is_whole_day=feed.replaces_day)
             if stages:
                 store_rejections(self.databases, feed, stages)
         return outcomes
@@ -190,10 +190,21 @@ def _columns(feed: Feed) -> list[str]:
 
 
 def write_loads(
-    warehouse: Database, outcomes: Iterable[tuple[Receipt, Outcome]], now: datetime
+    warehouse: Database,
+    outcomes: Iterable[tuple[Receipt, Outcome]],
+    now: datetime,
+    *,
+    is_whole_day: bool,
 ) -> None:
-    """Write the rows of raw.loads, replacing those of files that are judged once more."""
-    rows = [_load_row(receipt, outcome, now) for receipt, outcome in outcomes]
+    """Write the rows of raw.loads, replacing those of files that are judged once more.
+
+    Args:
+        warehouse: Has raw.loads.
+        outcomes: Files of one feed and what became of them.
+        now: When.
+        is_whole_day: Whether each file of the feed is the whole state of its business day.
+    """
+    rows = [(*_load_row(receipt, outcome, now), is_whole_day) for receipt, outcome in outcomes]
     if not rows:
         return
     for table in ("loads", "rejections"):

@@ -143,11 +143,17 @@ class _Run:
                 check_key(databases, self.key)
                 for name, receipts in self._receipts(state).items():
                     standing = take_stock(databases.warehouse, receipts, chosen, dropped)
+                    feed = self.contracts.feeds.get(name)
                     if standing.unwritten:
                         now = self.clock.now().replace(tzinfo=None)
+                        is_whole_day = feed is not None and feed.replaces_day
                         with databases.warehouse.transaction():
-                            write_loads(databases.warehouse, standing.unwritten, now)
-                    feed = self.contracts.feeds.get(name)
+                            write_loads(
+                                databases.warehouse,
+                                standing.unwritten,
+                                now,
+                                is_whole_day=is_whole_day,
+                            )
                     if feed is not None and name not in faults:
                         self._load_feed(record, databases, feed, standing)
                 self._sum_up(databases.warehouse)

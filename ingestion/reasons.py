@@ -61,5 +61,6 @@ REJECTED_RATIO = "rejected_ratio"
 # Files: against other files.
 SHRUNK = "shrunk"
 NAME_REUSED = "name_reused"
+DAY_REPEATED = "day_repeated"
 SAME_CONTENT = "same_content"
 DISCARDED = receipt_book.DISCARDED

@@ -22,6 +22,7 @@ LOADS_COLUMNS: dict[str, str] = {
     "rejected_count": "bigint",
     "duplicate_count": "bigint",
     "rejection_reason": "varchar",
+    "is_whole_day": "boolean",
 }
 REJECTIONS_COLUMNS: dict[str, str] = {
     "load_id": "varchar",

@@ -19,6 +19,10 @@ from ingestion.receipts import Counts, Outcome
 from tellerline.receipt_book import LOADED, QUARANTINED, STOPPED
 
 WAITING = "waiting"
+_STOPS = {
+    reasons.NAME_REUSED: "came again under its name with other content.",
+    reasons.DAY_REPEATED: "is one more file of a business day that is loaded.",
+}
 HISTORY_FILES = 7
 
 
@@ -93,7 +97,9 @@ def judge_files(
 def _judge(feed: Feed, file: BatchFile, tally: FileTally | None, twins: Twins) -> Verdict:
     rows = file.outline.row_count
     if file.stop_reason:
-        problem = "came again under its name with other content."
+        problem = _STOPS[file.stop_reason]
+        if feed.replaces_day:
+            problem += " Of the loaded files of a day, the one received last counts, as a whole."
         return _refuse(STOPPED, file.stop_reason, rows, problem)
     if file.outline.reason or tally is None:
         return _refuse(QUARANTINED, file.outline.reason, rows, file.outline.problem)

@@ -91,21 +91,22 @@ where {{ key }} in (
 {%- endif -%}
 {%- endmacro -%}
 
-{#- The loaded files of each business day of a feed as one number, as a relation. Its rows alone do not
-    tell that a day was read with a file: all that it holds may be known already, or corrected by others. -#}
+{#- The files that each business day of a feed is read from as one number, as a relation. Its rows alone
+    do not tell that a day was read with a file: all that it holds may be known already. A file that
+    another one replaced is none of them. -#}
 {%- macro files_of_days(loads, feed) -%}
 (
     select
         told.business_date,
         cast(sum({{ row_checksum(['told.load_id']) }}) as decimal(38, 0)) as files_checksum
     from {{ loads }} as told
-    where told.feed = '{{ feed }}' and told.state = 'loaded'
+    where told.feed = '{{ feed }}' and told.state = 'loaded' and told.replaced_by_load_id is null
     group by told.business_date
 )
 {%- endmacro -%}
 
-{#- Deletes the days of a copy of a feed that are no longer kept, and those that were read before all of
-    their files were there: rows of one file may correct those of another. -#}
+{#- Deletes the days of a copy of a feed that are no longer kept, and those that were read from
+    other files than now: one came since, or replaced another. -#}
 {%- macro forget_days_of_other_files(loads, feed, kept_days) -%}
 {%- if is_incremental() -%}
 delete from {{ this }}

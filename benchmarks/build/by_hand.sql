@@ -177,55 +177,35 @@ from source.raw.loads
 where feed = 'account_snapshot' and state = 'loaded'
 group by date_trunc('month', business_date);
 
-create table snapshots as
-with repeated as (
-    select hash(business_date, member_id, account_id) as row_hash
-    from source.raw.account_snapshot
-    semi join kept_days using (business_date)
-    group by row_hash
-    having count(*) > 1
-)
-select
-    business_date,
-    member_id,
-    member_type,
-    member_status,
-    member_since_date,
-    birth_year,
-    is_minor,
-    home_zip,
-    account_id,
-    product_type,
-    ownership_role,
-    opened_date,
-    account_status,
-    current_balance
-from source.raw.account_snapshot
+-- Of the files of such a day, the one received last is the whole day.
+create table kept_files as
+select load_id
+from source.raw.loads
 semi join kept_days using (business_date)
-where hash(business_date, member_id, account_id) not in (select row_hash from repeated)
-union all
-select
-    business_date,
-    member_id,
-    member_type,
-    member_status,
-    member_since_date,
-    birth_year,
-    is_minor,
-    home_zip,
-    account_id,
-    product_type,
-    ownership_role,
-    opened_date,
-    account_status,
-    current_balance
-from source.raw.account_snapshot
-semi join kept_days using (business_date)
-where hash(business_date, member_id, account_id) in (select row_hash from repeated)
+where feed = 'account_snapshot' and state = 'loaded'
 qualify row_number() over (
-    partition by business_date, member_id, account_id
-    order by loaded_at desc, load_id desc, line_number desc
+    partition by business_date order by received_at desc, loaded_at desc, load_id desc
 ) = 1;
+
+create table snapshots as
+select
+    business_date,
+    member_id,
+    member_type,
+    member_status,
+    member_since_date,
+    birth_year,
+    is_minor,
+    home_zip,
+    account_id,
+    product_type,
+    ownership_role,
+    opened_date,
+    account_status,
+    current_balance
+from source.raw.account_snapshot
+semi join kept_days using (business_date)
+semi join kept_files using (load_id);
 
 create table dim_members as
 with member_days as (

@@ -18,7 +18,8 @@ select
     row_count as loaded_count,
     cast(1 as bigint) as rejected_count,
     cast(0 as bigint) as duplicate_count,
-    cast(null as varchar) as rejection_reason
+    cast(null as varchar) as rejection_reason,
+    feed = 'account_snapshot' as is_whole_day
 from counted;
 
 create table raw.rejections as

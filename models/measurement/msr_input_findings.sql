@@ -9,6 +9,10 @@ loads as (
     where business_date <= {{ as_of_date() }}
 ),
 
+snapshots as (
+    select * from {{ source('raw', 'account_snapshot') }}
+),
+
 -- The transactions as they came: none of these questions asks what they were for.
 transactions as {{ read_by_each() }} (
     select * from {{ ref('stg_alkami__transactions') }}
@@ -179,6 +183,21 @@ rejected as (
     inner join loads on rejections.load_id = loads.load_id
 ),
 
+-- What was told of a day by files that another one replaced, and is not in that one. Such days are few:
+-- no others are read.
+taken_back as (
+    select snapshots.business_date
+    from snapshots
+    inner join loads on snapshots.load_id = loads.load_id
+    where
+        snapshots.business_date in (
+            select replaced.business_date from loads as replaced
+            where replaced.feed = 'account_snapshot' and replaced.replaced_by_load_id is not null
+        )
+    group by snapshots.business_date, snapshots.member_id, snapshots.account_id
+    having bool_and(loads.replaced_by_load_id is not null)
+),
+
 listed as (
     select
         'transactions' as feed,
@@ -195,6 +214,14 @@ listed as (
         named_date as found_date,
         row_count
     from unknown_members
+    union all
+    select
+        'account_snapshot' as feed,
+        'taken_back_by_correction' as finding,
+        'kept in the raw table alone, the file of the day received last is the whole day' as treatment,
+        business_date as found_date,
+        1 as row_count
+    from taken_back
     union all
     select * from rejected
 ),

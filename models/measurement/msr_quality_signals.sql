@@ -32,7 +32,7 @@ kli_changes as (
     group by subject_id, change_date
 ),
 
--- A feed may bring several files for a day.
+-- A feed may bring several files for a day: those of which one replaced another do not add up.
 feed_days as (
     select
         feed,
@@ -41,7 +41,10 @@ feed_days as (
         row_number() over (partition by feed order by business_date desc) as recency,
         business_date > {{ days_before(as_of_date(), 7) }} as is_recent
     from {{ ref('stg_alkami__loads') }}
-    where state = 'loaded' and business_date <= {{ as_of_date() }}
+    where
+        state = 'loaded'
+        and replaced_by_load_id is null
+        and business_date <= {{ as_of_date() }}
     group by feed, business_date
 ),
 

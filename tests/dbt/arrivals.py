@@ -40,17 +40,23 @@ CORRECTED_PAYMENTS = """
     )
     where number <= {rows}
 """
-# Balances of a month's end, corrected after the fact.
-CORRECTED_BALANCES = """
+# A whole month's end, corrected after the fact: balances differ, and rows are taken back.
+CORRECTED_SNAPSHOT = """
     insert into raw.account_snapshot by name
     select * replace (
-        current_balance + {rows} as current_balance,
+        if(line_number % {days} = 0, current_balance + {rows}, current_balance) as current_balance,
         '{load_id}' as load_id,
-        loaded_at + interval 1 day as loaded_at
+        loaded_at + interval 1 day * {days} as loaded_at
     )
     from built.raw.account_snapshot
-    where business_date = date '2026-05-31' and line_number <= {rows}
+    where business_date = date '2026-05-31' and line_number % {days} <> {rows} % {days}
 """
+CORRECTIONS = (
+    ("transactions", "transactions-corrected", CORRECTED_PAYMENTS),
+    # Received in one order, and arriving in another one.
+    ("account_snapshot", "account_snapshot-corrected-1", CORRECTED_SNAPSHOT),
+    ("account_snapshot", "account_snapshot-corrected-2", CORRECTED_SNAPSHOT),
+)
 
 
 class Drawn:
@@ -75,16 +81,13 @@ class Drawn:
             number = draw.choices(numbers, [weights[n] for n in numbers])[0]
             self.waves[number].append(load_id)
         self.corrections: dict[int, list[str]] = defaultdict(list)
-        for name, statement in (
-            ("transactions", CORRECTED_PAYMENTS),
-            ("account_snapshot", CORRECTED_BALANCES),
-        ):
-            load_id = f"{name}-corrected"
+        for name, load_id, statement in CORRECTIONS:
             self.corrections[draw.randrange(early, early + later)].append(
-                statement.format(load_id=load_id, rows=draw.randint(3, 9), days=draw.randint(1, 60))
+                statement.format(load_id=load_id, rows=draw.randint(3, 9), days=draw.randint(2, 60))
                 + f"; insert into raw.loads by name select '{load_id}' as load_id, "
                 f"'{name}' as feed, max(business_date) as business_date, 'loaded' as state, "
-                "max(loaded_at) as received_at "
+                "max(loaded_at) as received_at, "
+                f"{name == 'account_snapshot'} as is_whole_day "
                 f"from raw.{name} where load_id = '{load_id}'"
             )
 

@@ -129,6 +129,7 @@ class Story:
             self.home.invoke("run", *WAREHOUSE)
             self.compare_days(before)
         self.states["incremental"] = dump(self.home)
+        self.corrected = self.corrected_snapshots()
         self.sql["now"] = compiled(self.home)
         self.home.invoke("run", "--full-refresh", *WAREHOUSE)
         self.states["rebuilt"] = dump(self.home)
@@ -139,6 +140,13 @@ class Story:
         asked.invoke("run", "--vars", f"{{as_of_date: {PAST}}}", *WAREHOUSE)
         self.states["past again"] = dump(self.home)
         self.sql["past"] = compiled(asked)
+
+    def corrected_snapshots(self) -> tuple[set[str], int]:
+        """Return by which files the corrected day is told, and how many rows they took back."""
+        query = f"select load_id from {RELATIONS[0]} where business_date = date '2026-05-31'"
+        whole = "select load_id from raw.account_snapshot where business_date = date '2026-05-31'"
+        told = [name for (name,) in self.home.rows(query)]
+        return set(told), len(self.raw.built.rows(whole)) - len(told)
 
     def compare_days(self, before: dict[tuple[str, date], tuple[list[Any], list[Any]]]) -> None:
         """Note which days a wave left alone.
@@ -170,8 +178,20 @@ class Story:
         assert differences(states["incremental"], states["rebuilt"]) == {}, told
         assert differences(states["past"], states["past again"]) == {}, told
         assert not self.made_again, told
+        self.check_corrected()
         for table in KEPT_BY_DAY:
             assert [day for name, day in self.stayed if name == table], told
+
+    def check_corrected(self) -> None:
+        """Check that a day that was corrected twice is told by the file received last."""
+        files, taken_back = self.corrected
+        (received_last,) = self.home.rows(
+            "select max_by(load_id, (received_at, loaded_at, load_id)) from raw.loads "
+            "where feed = 'account_snapshot' and business_date = date '2026-05-31'"
+        )[0]
+        assert files == {received_last}, f"drawn with TELLERLINE_SEED={self.seed}"
+        assert "corrected" in received_last
+        assert taken_back > 0
 
 
 def compiled(session: DbtSession) -> dict[str, Any]:
@@ -200,6 +220,7 @@ def test_late_and_corrected_files_give_what_a_full_rebuild_gives(story):
     assert differences(states["incremental"], states["rebuilt"]) == {}, story.seed
     assert len(states["rebuilt"]["core.fct_member_spend_days"]) > 1000
     assert states["rebuilt"] != states["past"]
+    story.check_corrected()
 
 
 def test_late_and_corrected_files_touch_only_their_days(story):
@@ -314,10 +335,20 @@ def test_a_file_that_brings_nothing_new_has_its_day_read_once(
     with home.connect(read_only=False) as connection:
         connection.execute(mark)
         connection.execute(f"""
+            insert into raw.account_snapshot by name
+            select * replace ('again' as load_id)
+            from raw.account_snapshot
+            where business_date = (select min(business_date) from {table});
             insert into raw.loads by name
-            select 'duplicates' as load_id, 'account_snapshot' as feed, 'loaded' as state,
-                min(business_date) as business_date, 0 as loaded_count,
+            select 'again' as load_id, 'account_snapshot' as feed, 'loaded' as state,
+                min(business_date) as business_date, true as is_whole_day,
                 (select max(received_at) + interval 1 day from raw.loads) as received_at
+            from {table};
+            -- What is replaced already says nothing when it comes late.
+            insert into raw.loads by name
+            select 'replaced' as load_id, 'account_snapshot' as feed, 'loaded' as state,
+                max(business_date) as business_date, true as is_whole_day,
+                timestamp '2000-01-01' as received_at
             from {table}
         """)
         days = connection.execute(f"select min(business_date) from {table}").fetchall()
@@ -328,7 +359,7 @@ def test_a_file_that_brings_nothing_new_has_its_day_read_once(
     assert marked() == set()
 
 
-def test_a_corrected_snapshot_counts_on_a_day_that_is_held(
+def test_a_corrected_snapshot_is_the_whole_of_a_day_that_is_held(
     built: DbtSession, tmp_path: Path
 ) -> None:
     home = built.copied_to(tmp_path)
@@ -341,6 +372,7 @@ def test_a_corrected_snapshot_counts_on_a_day_that_is_held(
 
     before = rows()
     with home.connect(read_only=False) as connection:
+        # Five rows are taken back, all others say something else.
         connection.execute(f"""
             insert into raw.account_snapshot by name
             select * replace (
@@ -351,10 +383,10 @@ def test_a_corrected_snapshot_counts_on_a_day_that_is_held(
             from raw.account_snapshot
             where business_date = (select min(business_date) from {table})
             order by account_id
-            limit 5;
+            offset 5;
             insert into raw.loads by name
             select 'corrected' as load_id, 'account_snapshot' as feed, 'loaded' as state,
-                min(business_date) as business_date,
+                min(business_date) as business_date, true as is_whole_day,
                 (select max(received_at) + interval 1 day from raw.loads) as received_at
             from {table}
         """)
@@ -362,5 +394,7 @@ def test_a_corrected_snapshot_counts_on_a_day_that_is_held(
     after = rows()
     home.invoke("run", "--full-refresh", *models)
     assert rows() == after
-    assert len(after) == len(before)
-    assert sum("corrected" in row for row in after) == 5
+    assert len(after) == len(before) - 5
+    day = min(row[0] for row in after)
+    assert {"corrected" in row for row in after if row[0] == day} == {True}
+    assert [row for row in after if row[0] != day] == [row for row in before if row[0] != day]

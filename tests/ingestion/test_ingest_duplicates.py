@@ -16,6 +16,7 @@ from feed_site import (
     before,
     contract_of,
     lines_of,
+    make_file,
     make_rows,
     name_of,
     pack,
@@ -223,25 +224,101 @@ def test_a_stopped_file_casts_no_shadow(site: Site) -> None:
     assert site.count(feed) == 50
 
 
-def test_a_corrected_file_that_a_person_releases_corrects_its_day(site: Site) -> None:
+def release(site: Site, name: str):
+    """Run once, so that the file stops its feed, then let it in."""
+    folder = site.root / "contracts"
+    report = site.run(contracts=folder)
+    assert report.feeds[CORRECTED].is_stopped
+    assert "the one received last counts, as a whole" in report.errors[0]
+    return site.run(contracts=folder, release=frozenset({name}))
+
+
+def lines_of_day(site: Site) -> list[tuple[Any, ...]]:
+    """Return of each loaded file how many rows stand in the raw table, in order of loading."""
+    return site.query(
+        f"select count(*) from raw.{CORRECTED} group by loaded_at, load_id order by loaded_at"
+    )
+
+
+def test_a_corrected_file_that_a_person_releases_is_loaded_in_full(site: Site) -> None:
     rows = make_rows(CORRECTED, 20)
     first, again = changed(CORRECTED, rows[3]), changed(CORRECTED, rows[4])
     run(site, {(CORRECTED, 0): rows})
     for sent, expected in (
-        ([*rows[:3], first, *rows[4:]], (20, 1, 0, 19)),
-        # The same key twice in one file is no correction.
-        ([*rows[:3], first, again, *rows[4:]], (21, 1, 1, 19)),
+        ([*rows[:3], first, *rows[4:]], (20, 20, 0, 0)),
+        # The same key twice in one file is a fault, or a copy.
+        ([*rows[:3], first, again, rows[5], *rows[4:]], (22, 20, 1, 1)),
         # What was right after all is a correction too.
-        (rows[::-1], (20, 1, 0, 19)),
+        (rows[::-1], (20, 20, 0, 0)),
+        # Rows are taken back, and nothing is new.
+        (rows[2:], (18, 18, 0, 0)),
     ):
+        site.now += timedelta(hours=1)
         site.put(CORRECTED, pack(CORRECTED, lines_of(CORRECTED, sent)))
-        report = site.run(contracts=tolerant_contracts(site))
-        assert report.feeds[CORRECTED].is_stopped
-        report = site.run(
-            contracts=tolerant_contracts(site), release=frozenset({name_of(CORRECTED)})
-        )
-        counts = report.feeds[CORRECTED].run
+        counts = release(site, name_of(CORRECTED)).feeds[CORRECTED].run
         assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == expected
+    assert lines_of_day(site) == [(20,), (20,), (20,), (20,), (18,)]
+    assert site.query("select distinct feed, is_whole_day from raw.loads") == [(CORRECTED, True)]
+    # Neither a lost warehouse nor the same bytes once more change what counts.
+    held = everything(site)
+    site.settings.warehouse.unlink()
+    site.now += timedelta(hours=1)
+    site.put(CORRECTED, pack(CORRECTED, lines_of(CORRECTED, rows)))
+    assert site.run(contracts=tolerant_contracts(site)).exit_code == 0
+    assert everything(site) == held
+
+
+def numbered_contract(site: Site, **told: Any):
+    """Return contracts by which files of a day have numbers."""
+    contract = contract_of(CORRECTED) | told
+    contract["file"] |= {"pattern": "members_{business_date:%Y%m%d}_{sequence}.csv.gz"}
+    return site.contracts(**{CORRECTED: contract})
+
+
+def put_parts(site: Site, *parts: list[Row]) -> list[str]:
+    names = [f"members_{DAY:%Y%m%d}_{number}.csv.gz" for number in range(len(parts))]
+    for name, rows in zip(names, parts, strict=True):
+        site.put(CORRECTED, pack(CORRECTED, lines_of(CORRECTED, rows)), name=name)
+    return names
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_second_file_of_a_whole_day_stops_the_feed_under_any_name(
+    site: Site, is_at_once: bool
+) -> None:
+    folder = numbered_contract(site)
+    rows = make_rows(CORRECTED, 20)
+    if not is_at_once:
+        put_parts(site, rows)
+        site.run(contracts=folder)
+    first, second = put_parts(site, rows, rows[:15])
+    report = site.run(contracts=folder)
+    assert (site.state_of(first), site.state_of(second)) == (
+        ("loaded", None),
+        ("stopped", "day_repeated"),
+    )
+    assert f"{second}: is one more file of a business day that is loaded." in report.errors[0]
+    assert report.feeds[CORRECTED].is_stopped
+    assert site.ledger_types()[-1] == "feed.stopped"
+    # Another day is none of that.
+    site.put(
+        CORRECTED,
+        make_file(CORRECTED, 20, before(-1)),
+        name=f"members_{before(-1):%Y%m%d}_0.csv.gz",
+    )
+    site.now += timedelta(days=1)
+    counts = site.run(contracts=folder, release=frozenset({second})).feeds[CORRECTED].run
+    assert (counts.read, counts.loaded) == (35, 35)
+
+
+def test_days_in_several_files_add_up_where_the_contract_says_so(site: Site) -> None:
+    folder = numbered_contract(site, corrections="refuse", maximum_shrink_ratio=1.0)
+    rows = make_rows(CORRECTED, 20)
+    put_parts(site, rows[:12], rows[10:])
+    report = site.run(contracts=folder)
+    counts = report.feeds[CORRECTED].run
+    assert (counts.read, counts.loaded, counts.duplicate) == (22, 20, 2)
+    assert site.query("select distinct is_whole_day from raw.loads") == [(False,)]
 
 
 def test_a_file_of_another_day_is_refused_and_loads_under_its_own_name(site: Site) -> None:

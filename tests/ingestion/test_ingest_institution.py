@@ -322,12 +322,22 @@ def test_contracts_that_cannot_be(site: Site, contract: dict[str, Any], problem:
 
 
 def test_what_a_contract_does_not_say_of_corrections_holds_as_shipped(site: Site) -> None:
-    for told, expected in (({}, "accept"), ({"corrections": "refuse"}, "refuse")):
+    for told, expected in (({}, "replace_day"), ({"corrections": "refuse"}, "refuse")):
         folder = site.contracts(account_snapshot=TAB_SNAPSHOT | told)
         found = load_contracts(folder, FEEDS)
         assert found.feeds["account_snapshot"].corrections == expected
         days = [f for f in found.feeds["account_snapshot"].fields if f.is_business_date]
         assert [field.name for field in days] == ["snapshot_date"]
+
+
+def test_days_are_whole_only_where_the_project_reads_them_so(site: Site) -> None:
+    for feed in NAMES:
+        folder = site.contracts(**{feed: contract_of(feed) | {"corrections": "replace_day"}})
+        faults = load_contracts(folder, FEEDS).faults
+        if feed == "account_snapshot":
+            assert faults == ()
+        else:
+            assert "corrections must be refuse" in str(faults[0])
 
 
 def test_a_faulty_contract_does_not_stop_the_other_feeds(site: Site) -> None:
