@@ -904,7 +904,7 @@ with incomes as (
         on spend_days.spend_class_id = spend_classes.spend_class_id
     where
         spend_classes.direction = 'credit'
-        and spend_classes.category_id in ('payroll', 'retirement_income', 'withheld')
+        and spend_classes.category_id in ('payroll', 'retirement_income')
 ),
 
 onboarding as (
@@ -934,25 +934,7 @@ payroll as (
         max(case when category_id = 'payroll' then transaction_date end) as last_payroll_date,
         max(transaction_date) as last_income_date
     from incomes
-    where category_id <> 'withheld'
     group by member_id
-),
-
--- Pensions come by the month, whoever pays them. What comes more often is no pension.
-other_incomes as (
-    select
-        incomes.member_id,
-        bool_or(incomes.category_id = 'retirement_income')
-        or (
-            max(incomes.transaction_date) filter (incomes.category_id = 'withheld')
-            - min(incomes.transaction_date) filter (incomes.category_id = 'withheld')
-        )
-        >= 21 * (count(distinct incomes.transaction_date) filter (incomes.category_id = 'withheld') - 1)
-            as has_other_income
-    from incomes
-    inner join payroll on incomes.member_id = payroll.member_id
-    where incomes.transaction_date > payroll.last_payroll_date
-    group by incomes.member_id
 ),
 
 funding as (
@@ -971,12 +953,10 @@ select
     cast(coalesce(digital.rdc_count_90_days, 0) as bigint) as rdc_count_90_days,
     payroll.last_payroll_date,
     payroll.last_income_date,
-    coalesce(other_incomes.has_other_income, false) as has_other_income,
     funding.last_funded_date
 from dim_members as members
 left join digital on members.member_id = digital.member_id
 left join payroll on members.member_id = payroll.member_id
-left join other_incomes on members.member_id = other_incomes.member_id
 left join funding on members.member_id = funding.member_id;
 
 -- What is paid on a schedule. Movements name no party, what is sensitive is read by nobody, and a card
@@ -1789,7 +1769,7 @@ job_losses as (
         wages.last_date as last_seen,
         0.80 as confidence,
         cast(wages.payment_count as string) || ' regular wage payments until '
-        || cast(wages.last_date as string) || ', no wages or pension since, and '
+        || cast(wages.last_date as string) || ', no wages or pension seen since, and '
         || cast(shoppers.purchase_count as string) || ' purchases within 30 days' as rationale
     from wages
     inner join fct_member_activity as activity on wages.member_id = activity.member_id
@@ -1799,10 +1779,9 @@ job_losses as (
         and wages.cadence <> 'irregular'
         and wages.last_date <= (getvariable('as_of_date') - cast(20 + wages.gap_days as integer))
         and wages.last_date > getvariable('as_of_date') - 150
-        -- A first payment from another employer is not yet a flow.
-        and activity.last_payroll_date <= wages.last_date
+        -- A first payment from another employer, or of a pension, is not yet a flow.
+        and activity.last_income_date <= wages.last_date
         and shoppers.purchase_count >= 3
-        and not activity.has_other_income
 ),
 
 -- Loans as the latest snapshot that shows them has them.

@@ -126,9 +126,8 @@ LIMITS = """\
   purchases: where nothing speaks against them, confidence is far below what is found here.
 - Benefits are never read: Social Security, unemployment and other assistance are withheld with
   their texts, and Social Security does not tell retirement from disability. Retirement is therefore
-  found only where a pension is paid here as well. Whether a pension, or something withheld at the
-  pace of one, came since the last wages is one flag that keeps no kind: so who lives on Social
-  Security alone does not look like one who lost a job.
+  found only where a pension is paid here as well, and who lives on Social Security alone looks like
+  one whose wages ended.
 - A cash purchase of a home, or one by a partner who pays elsewhere, leaves no trace here.
 - The window holds no holiday season: in November and December presents look like the beginnings of
   bursts of purchases for children and of jewelry.

@@ -8,7 +8,8 @@
 {%- for segment in described_segments() -%}
     {%- set node = segment.node -%}
     {%- do rows.append([node.name, 'name', node.name]) -%}
-    {%- do rows.append([node.name, 'description', node.description]) -%}
+    {#- Behind this heading of its page stands what the law says. -#}
+    {%- do rows.append([node.name, 'description', node.description.split('### Law tags upstream')[0]]) -%}
     {%- for fact, value in segment.facts.items() -%}
         {%- do rows.append([node.name, fact, value if value is string else tojson(value)]) -%}
     {%- endfor -%}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from itertools import pairwise
 
 from tests.dbt.reckoning import Payment
 from tests.dbt.reckoning_flows import Flow, Measures
@@ -86,16 +85,6 @@ def new_job(measures: Measures) -> dict[str, float]:
     return found
 
 
-def _has_other_income(measures: Measures, member: str, since: date) -> bool:
-    """Say whether a pension came after a day, or what is withheld at the pace of one."""
-    later = [p for p in measures.payments[member] if p.direction == "credit" and p.day > since]
-    if any(p.reading.category == "retirement_income" for p in later):
-        return True
-    days = sorted({p.day for p in later if p.reading.category == "withheld"})
-    gaps = [(after - before).days for before, after in pairwise(days)]
-    return bool(days) and sum(gaps) >= 21 * len(gaps)
-
-
 def job_loss(measures: Measures) -> dict[str, float]:
     """Regular wages that ended, no others and no pension since, and purchases go on."""
     today, found = measures.today, {}
@@ -111,9 +100,8 @@ def job_loss(measures: Measures) -> dict[str, float]:
         )
         if (
             20 + int(wages[0].gap + 0.5) <= since < 150
-            and measures.last_wages(member) == last
+            and measures.last_income(member) == last
             and bought >= 3
-            and not _has_other_income(measures, member, last)
         ):
             found[member] = 0.80
     return found

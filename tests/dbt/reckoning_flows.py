@@ -196,17 +196,6 @@ class Measures:
             if application["member"] == member and "account.funded" in application
         ]
 
-    def last_wages(self, member: str) -> date | None:
-        """Return the day of the last wages paid here."""
-        return max(
-            (
-                p.day
-                for p in self.payments[member]
-                if p.direction == "credit" and p.reading.category == "payroll"
-            ),
-            default=None,
-        )
-
     def last_income(self, member: str) -> date | None:
         """Return the day of the last wages or pension paid here."""
         return max(

@@ -130,7 +130,7 @@ job_losses as (
         wages.last_date as last_seen,
         0.80 as confidence,
         cast(wages.payment_count as string) || ' regular wage payments until '
-        || cast(wages.last_date as string) || ', no wages or pension since, and '
+        || cast(wages.last_date as string) || ', no wages or pension seen since, and '
         || cast(shoppers.purchase_count as string) || ' purchases within 30 days' as rationale
     from wages
     inner join members on wages.member_key = members.member_key
@@ -141,10 +141,9 @@ job_losses as (
         and wages.cadence <> 'irregular'
         and wages.last_date <= {{ days_before(as_of_date(), '20 + wages.gap_days') }}
         and wages.last_date > {{ days_before(as_of_date(), 150) }}
-        -- A first payment from another employer is not yet a flow.
-        and activity.last_payroll_date <= wages.last_date
+        -- A first payment from another employer, or of a pension, is not yet a flow.
+        and activity.last_income_date <= wages.last_date
         and shoppers.purchase_count >= 3
-        and not activity.has_other_income
 ),
 
 -- What a member gets from dealers is a refund, or for a vehicle that is sold.
