@@ -1,5 +1,9 @@
 with
 
+loads as (
+    select * from {{ ref('stg_alkami__loads') }}
+),
+
 snapshots as (
     select * from {{ source('raw', 'account_snapshot') }}
     where
@@ -10,7 +14,8 @@ snapshots as (
         )
 ),
 
--- A corrected row of the same day replaces the earlier one, as in `stg_alkami__account_snapshots`.
+-- Nothing counts of a file that another one of the day replaced, and of two rows the later, as in
+-- `stg_alkami__account_snapshots`.
 ranked as (
     select
         snapshots.*,
@@ -19,7 +24,8 @@ ranked as (
             order by loads.received_at desc, snapshots.load_id desc, snapshots.line_number desc
         ) as arrival_rank
     from snapshots
-    left join {{ source('raw', 'loads') }} as loads on snapshots.load_id = loads.load_id
+    left join loads on snapshots.load_id = loads.load_id
+    where loads.replaced_by_load_id is null
 ),
 
 final as (

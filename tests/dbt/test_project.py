@@ -59,6 +59,8 @@ def test_private_models_cannot_be_reached_by_segments(models):
     } == {
         "fct_member_klis",
         "dim_member_profile",
+        # It tells of files and of no member.
+        "stg_alkami__loads",
     }
 
 
