@@ -14,6 +14,16 @@ from tellerline.sql import literal
 
 # Only one of several claimants gets these.
 UNIQUE_KINDS = ("email", "phone")
+# Who is left out for these, in an audience, is left out of all others with the same consent.
+_UNREACHABLE = ", ".join(
+    literal(reason)
+    for reason in (
+        Exclusion.NO_CONSENT_RECORD,
+        Exclusion.CONSENT_WITHDRAWN,
+        Exclusion.NO_VALID_IDENTIFIER,
+        Exclusion.POLICY_CONSENT_TEXT,
+    )
+)
 
 
 def make_identifiers(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
@@ -104,34 +114,53 @@ def bound_members(withdrawn: str) -> str:
     """
 
 
-def give_addresses(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let one of the `candidates` that no step excluded have each address, and exclude the others.
+def give_addresses(connection: duckdb.DuckDBPyConnection, granted: str) -> None:
+    """Let one member have each address, and exclude the other `candidates` that want it.
 
-    Who is at the destination already comes first, then the smaller id. With one kind of address
-    that takes one round; where several leave, who loses one gives the others free for the next.
+    Those compete who may be written to at all, whether this audience has them or not: a destination
+    knows an address by one member, in all of its audiences. Who is at the destination already comes
+    first, then the smaller id. With one kind of address that takes one round; where several leave,
+    who loses one gives the others free for the next.
+
+    Args:
+        connection: Where `claims`, `candidates`, `bound`, `suppressed` and `acknowledged` are.
+        granted: SQL of the `member_id` of everybody whose consent is in force.
     """
-    connection.execute(_CONTEST)
+    connection.execute(_contest(granted))
     while connection.execute("select 1 from contest limit 1").fetchone():
         connection.execute(_ROUND)
         connection.execute("delete from contest where member_id in (select member_id from settled)")
         connection.execute(_EXCLUDE)
 
 
-_CONTEST = f"""
+def _contest(granted: str) -> str:
+    return f"""
 create or replace table contest as
+with reachable as (
+    select member_id from ({granted}) as granted
+    where
+        member_id not in (select member_id from bound)
+        and member_id not in (select member_id from suppressed)
+        and member_id not in (
+            select member_id from candidates where excluded_reason in ({_UNREACHABLE})
+        )
+    union
+    select member_id from candidates where excluded_reason is null
+)
 select
     claims.member_id,
     claims.identifier_kind,
     claims.address,
     acknowledged.member_id is null as is_new
 from claims
-inner join candidates on claims.member_id = candidates.member_id
+inner join reachable on claims.member_id = reachable.member_id
 left join acknowledged on claims.member_id = acknowledged.member_id
 where
-    candidates.excluded_reason is null
-    and claims.is_sent
+    claims.is_sent
     and claims.identifier_kind in ({", ".join(literal(kind) for kind in UNIQUE_KINDS)})
 """
+
+
 # Who comes first at all its addresses gets them; whoever wanted one of those is out.
 _ROUND = """
 create or replace table settled as

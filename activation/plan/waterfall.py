@@ -64,7 +64,7 @@ def run_waterfall(connection: duckdb.DuckDBPyConnection, inputs: WaterfallInputs
     connection.execute(
         _candidates(inputs), {"inner": inputs.token_pads[0], "outer": inputs.token_pads[1]}
     )
-    give_addresses(connection)
+    give_addresses(connection, _granted(inputs))
     connection.execute(_PLAN)
 
 
@@ -81,6 +81,26 @@ def _withdrawn(scope: ConsentScope) -> str:
             channel = {literal(scope.channel)}
             and purpose = {literal(scope.purpose)}
             and is_granted is not true
+    """
+
+
+def _granted(inputs: WaterfallInputs) -> str:
+    """Return SQL of whoever consented by the publication, and has not withdrawn since."""
+    texts = inputs.accepted_texts
+    accepted = ", ".join(literal(text) for text in texts or ())
+    has_text = (
+        "true"
+        if texts is None
+        else f"coalesce(list_contains([{accepted}]::varchar[], text_version), false)"
+    )
+    return f"""
+        select distinct member_id from consents
+        where
+            channel = {literal(inputs.scope.channel)}
+            and purpose = {literal(inputs.scope.purpose)}
+            and is_granted
+            and {has_text}
+            and member_id not in (select member_id from withdrawals)
     """
 
 

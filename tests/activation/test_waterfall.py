@@ -21,6 +21,7 @@ from tests.activation.worlds import (
     Person,
     addresses_of,
     claims_of,
+    competes,
     expected,
     member_id,
     people,
@@ -53,20 +54,24 @@ WITHDRAWN: dict[str, dict[str, Any]] = {
 }
 # What takes a claimant out of the running and says nothing about the address.
 OUT: dict[str, dict[str, Any]] = {
-    "not in the audience": {"is_in_audience": False},
     "no consent record": {"live": None, "consents": []},
     "closed": {"suppressions": [("all", "closed")]},
     "deceased": {"suppressions": [("all", "deceased")]},
     "minor": {"suppressions": [("all", "minor")]},
-    "touched": {"touches": [("email", 1, 3)]},
-    "held out": {"holdouts": [SEGMENT]},
-    "without attributes": {"has_attributes": False},
     "another text": {"consents": [("email", "product_marketing", True, "v2")]},
     "not valid": {"identities": [("email", "joint@example.com", False)]},
     "withdrew another channel": {"consents": [
         ("email", "credit_offers", False, "v1"), ("direct_mail", "product_marketing", False, "v1"),
     ]},
 }  # fmt: skip
+
+# What takes a claimant out of this audience, and may not do so in others.
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "not in the audience": {"is_in_audience": False},
+    "touched": {"touches": [("email", 1, 3)]},
+    "held out": {"holdouts": [SEGMENT]},
+    "without attributes": {"has_attributes": False},
+}
 
 
 def good(number: int) -> Person:
@@ -221,6 +226,22 @@ def test_an_address_that_its_other_claimant_cannot_use_is_free(fault: str, order
     assert found[member_id(1 - order)] == ("add", None)
 
 
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("fault", ELSEWHERE)
+def test_an_address_is_one_members_in_all_audiences(fault: str, order: int) -> None:
+    """A destination knows it by one member."""
+    population = [joint(), joint()]
+    population[order] = joint(**ELSEWHERE[fault])
+    rows = {row[1]: row for row in planned(population, ("v1",))}
+    other = rows[member_id(1 - order)]
+    if member_id(order) < member_id(1 - order):
+        assert (other[2], other[3], other[5]) == (
+            "excluded", "identifier_shared", member_id(order),
+        )  # fmt: skip
+    else:
+        assert other[2:4] == ("add", None)
+
+
 def test_who_withdrew_outside_the_audience_binds_the_address_too() -> None:
     population = [joint(), joint(live=(False, "v1"), is_in_audience=False)]
     found = {row[1]: row[2:4] for row in planned(population, ("v1",))}
@@ -331,8 +352,9 @@ def test_in_any_world_an_address_is_used_once_and_by_nobody_who_may_not(
         number, other = numbers[row[1]], numbers.get(row[5] or "")
         mine = addresses_of(population[number], kinds)
         if row[3] == "identifier_shared":
-            # Somebody else is reached there, or it would be free.
-            assert other in reached
+            # Somebody else is reached there, or may be in another audience, or it would be free.
+            assert other is not None
+            assert other in reached or competes(other, population, accepted, kinds)
             assert mine & addresses_of(population[other], kinds)
         elif row[3] == "address_withdrawn":
             assert other is not None

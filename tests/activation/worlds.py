@@ -150,11 +150,12 @@ def expected(
     }
     # One after another, those who are there already first: an address that is taken is taken.
     taken: set[tuple[str, str]] = set()
-    left = [number for number, reason in reasons.items() if reason is None]
+    left = [n for n in range(len(people)) if competes(n, people, accepted, kinds)]
     for number in sorted(left, key=lambda n: (people[n].held is None, member_id(n))):
         mine = addresses_of(people[number], kinds)
         if mine & taken:
-            reasons[number] = "identifier_shared"
+            if number in reasons and reasons[number] is None:
+                reasons[number] = "identifier_shared"
         else:
             taken |= mine
     return {
@@ -162,6 +163,25 @@ def expected(
         for number, person in enumerate(people)
         if (outcome := _outcome(number, people, reasons.get(number), kinds))
     }
+
+
+def competes(
+    number: int, people: list[Person], accepted: tuple[str, ...] | None, kinds: tuple[str, ...]
+) -> bool:
+    """Say whether a person may be written to at all, be it in another audience than this one."""
+    person = people[number]
+    found = list(_reasons(number, people, accepted, kinds))
+    if person.is_in_audience:
+        return not set(found) - {"frequency_cap", "holdout", "no_reviewed_attributes"}
+    # Of whom the audience does not have, the publication knows the consent and the text.
+    consents = [c for c in person.consents if c[:2] == ("email", "product_marketing")]
+    return (
+        bool(consents)
+        and not person.has_withdrawn
+        and not addresses_of(person, kinds) & withdrawn_addresses(people, kinds, number)
+        and not list(_suppressions(person))
+        and (accepted is None or consents[0][3] in accepted)
+    )
 
 
 def _outcome(
