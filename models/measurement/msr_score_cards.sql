@@ -142,8 +142,8 @@ judged as (
             when floors.measured_value is null then 'This version was not measured'
             when
                 points.points_checksum is null
-                or measured.first_checksum is distinct from points.points_checksum
-                or measured.last_checksum is distinct from points.points_checksum
+                or coalesce(measured.first_checksum, '') <> points.points_checksum
+                or coalesce(measured.last_checksum, '') <> points.points_checksum
                 then 'Its points are not those that were measured'
             when definitions.kind = 'scorecard' and (measured.psi is null or calibration.calibration is null)
                 then 'Its stability or its calibration was not measured'
