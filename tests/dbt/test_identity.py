@@ -72,11 +72,13 @@ def plant(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def late_load(connection: duckdb.DuckDBPyConnection, load_id: str) -> None:
-    """Receive one more snapshot of the last day."""
+    """Receive one more file of the last day, which adds to the others and replaces none."""
     connection.execute(
         f"""
         insert into raw.loads
-        select * replace (? as load_id, received_at + interval 1 hour as received_at)
+        select * replace (
+            ? as load_id, received_at + interval 1 hour as received_at, false as is_whole_day
+        )
         from raw.loads
         where feed = 'account_snapshot' and business_date = date '{LAST_DAY}'
         limit 1
