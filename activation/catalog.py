@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from activation.artefacts import MANIFEST, RESULTS, read_manifest, read_results
 from activation.governance.segments import SegmentFacts
-from tellerline.canonical import parse_json
 from tellerline.documents import check_document
 from tellerline.errors import ContractError, RunStoppedError
 from tellerline.settings import VAULT
@@ -129,6 +129,16 @@ def read_catalog(target: Path) -> Catalog:
     )
 
 
+def check_segments(manifest: Mapping[str, Any]) -> None:
+    """Hold every segment of a manifest to what a segment must say of itself.
+
+    Raises:
+        ConfigurationError: A segment's facts are wrong.
+        ContractError: A segment has other columns than the two.
+    """
+    segment_pairs(manifest)
+
+
 def segment_pairs(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return every segment of a manifest with each destination that it allows, sorted.
 
@@ -151,7 +161,9 @@ def _segments(models: list[dict[str, Any]]) -> list[tuple[str, Segment]]:
             continue
         segment_id = model["name"].removeprefix(SEGMENT_PREFIX)
         facts = check_document(
-            meta["segment"], SegmentFacts, f"{model['original_file_path']} (meta.segment)"
+            meta["segment"],
+            SegmentFacts,
+            f"segment {segment_id}: {model['original_file_path']} (meta.segment)",
         )
         relation = _relation(model)
         if sorted(relation.columns) != ["member_id", "reason"]:
@@ -196,10 +208,9 @@ def _relation(model: dict[str, Any]) -> Relation:
 
 
 def _read_run(folder: Path, command: str) -> _Run:
-    data = _read(folder / "manifest.json", command)
-    manifest = parse_json(data, "manifest.json")
-    results = parse_json(_read(folder / "run_results.json", command), "run_results.json")
-    if manifest["metadata"].get("invocation_id") != results["metadata"]["invocation_id"]:
+    manifest, data = read_manifest(folder / MANIFEST, command)
+    results = read_results(folder / RESULTS, command)
+    if manifest.get("metadata", {}).get("invocation_id") != results["metadata"]["invocation_id"]:
         raise RunStoppedError(
             str(folder / "manifest.json"),
             "is not of the last build: the project was parsed again since.",
@@ -252,7 +263,7 @@ def _check_together(warehouse: _Run, vault: _Run) -> None:
     problem = ""
     if vault.finished_at < warehouse.finished_at:
         problem = "is of a run before the warehouse was built last."
-    elif vault.results["args"].get("vars") != warehouse.results["args"].get("vars"):
+    elif vault.results.get("args", {}).get("vars") != warehouse.results.get("args", {}).get("vars"):
         problem = "is of a run with other variables than that of the warehouse."
     elif _files(vault.manifest) != _files(warehouse.manifest):
         problem = "is of another state of the project than the warehouse."
@@ -275,10 +286,3 @@ def _words(results: Mapping[str, Any]) -> str:
         if result["unique_id"].startswith("operation.")
     ]
     return "".join(f": {words}" for words in said if words)
-
-
-def _read(path: Path, command: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise RunStoppedError(str(path), "is missing.", f"Run {command}.") from None

@@ -24,18 +24,40 @@
 {{ days_between(day, as_of_date()) }} < {{ count }}
 {%- endmacro -%}
 
-{#- The day given with `--vars`, checked; none when no day was given. -#}
+{#- The day given with `--vars`, checked; none when no day was given. It stands in quotes there: a bare
+    text like a day is read as one by dbt itself, which ends at one that no calendar has. -#}
 {%- macro given_as_of_date() -%}
     {%- set given = var('as_of_date', none) -%}
     {%- if given is none -%}{{ return(none) }}{%- endif -%}
     {%- set text = given | string -%}
-    {%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', text) -%}
-        {{ exceptions.raise_compiler_error('as_of_date must look like 2026-06-30, not ' ~ text) }}
+    {%- if not is_calendar_day(text) -%}
+        {{ exceptions.raise_compiler_error(
+            'The variable as_of_date is ' ~ tojson(text) ~ ', which is no day of the calendar. Give one '
+            ~ "like --vars '{as_of_date: " ~ '"2026-06-30"' ~ "}', or leave it out for the last day loaded."
+        ) }}
     {%- endif -%}
     {{ return(text) }}
 {%- endmacro -%}
 
-{#- Snapshots of definitions follow the same clock. -#}
+{#- Whether a text is a day of the calendar, as 2026-06-30. -#}
+{%- macro is_calendar_day(text) -%}
+    {%- set parts = modules.re.fullmatch('([0-9]{4})-([0-9]{2})-([0-9]{2})', text) -%}
+    {%- if not parts -%}{{ return(false) }}{%- endif -%}
+    {%- set year, month, day = parts.group(1) | int, parts.group(2) | int, parts.group(3) | int -%}
+    {%- set is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) -%}
+    {%- set lengths = [31, 29 if is_leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] -%}
+    {{ return(year >= 1 and 1 <= month <= 12 and 1 <= day <= lengths[month - 1]) }}
+{%- endmacro -%}
+
+{#- Snapshots of definitions follow the same clock, and never go back behind what they hold: where the
+    last day loaded was taken back, a build counts for the last day recorded, as another build of it. -#}
 {%- macro default__snapshot_get_time() -%}
+{%- if load_cached_relation(this) is none -%}
 {{ as_of_ts() }}
+{%- else -%}
+greatest({{ as_of_ts() }}, (
+    select coalesce(max(greatest(held.dbt_valid_from, held.dbt_valid_to)), timestamp '1900-01-01 00:00:00')
+    from {{ this }} as held
+))
+{%- endif -%}
 {%- endmacro -%}

@@ -171,8 +171,8 @@ case
 end
 {%- endmacro -%}
 
-{#- What changed between the versions of one snapshot's rows: one row a field, and one for each row that
-    came or went.
+{#- What changed from one day's version of a snapshot's rows to the next: one row a field, and one for
+    each row that came or went. The first day tells nothing, and what came and went within a day neither.
 
     kind: what a row describes.
     relation: the snapshot.
@@ -195,17 +195,34 @@ select
 from (
     with
 
+    -- A day has one version of an entry: what the last build of the day left. What another build of
+    -- the day replaced, or took away, was closed in the moment in which it began.
     dated as (
         select
             *,
             {{ entity }} as entity_id,
             {{ segments }} as touched,
-            min(dbt_valid_from) over () as begun_at,
-            row_number() over (
-                partition by {{ entity }}
-                order by dbt_valid_from, coalesce(dbt_valid_to, timestamp '9999-12-31 00:00:00')
-            ) as turn
+            coalesce(dbt_valid_to, timestamp '9999-12-31 00:00:00') as ended_at,
+            min(dbt_valid_from) over () as begun_at
         from {{ relation }}
+    ),
+
+    ranked as (
+        select
+            *,
+            row_number() over (
+                partition by entity_id, dbt_valid_from order by ended_at desc
+            ) as recency
+        from dated
+        where ended_at > dbt_valid_from
+    ),
+
+    versions as (
+        select
+            *,
+            row_number() over (partition by entity_id order by dbt_valid_from) as turn
+        from ranked
+        where recency = 1
     ),
 
     paired as (
@@ -217,10 +234,11 @@ from (
             after.{{ name }} as after_{{ name }},
             before.{{ name }} as before_{{ name }},
             {%- endfor %}
-            coalesce(before.dbt_valid_to = after.dbt_valid_from, false) as has_before,
+            coalesce(before.ended_at >= after.dbt_valid_from, false) as has_before,
             after.begun_at
-        from dated as after
-        left join dated as before on after.entity_id = before.entity_id and after.turn = before.turn + 1
+        from versions as after
+        left join versions as before
+            on after.entity_id = before.entity_id and after.turn = before.turn + 1
     ),
 
     gone as (
@@ -228,12 +246,12 @@ from (
             last.entity_id,
             last.dbt_valid_to as changed_at,
             last.touched as segments
-        from dated as last
-        left join dated as next
+        from versions as last
+        left join versions as next
             on
                 last.entity_id = next.entity_id
                 and last.turn + 1 = next.turn
-                and last.dbt_valid_to = next.dbt_valid_from
+                and last.ended_at >= next.dbt_valid_from
         where last.dbt_valid_to is not null and next.entity_id is null
     )
 

@@ -19,7 +19,7 @@ from duckdb import DuckDBPyConnection
 
 from tellerline.databases import attach
 from tellerline.errors import TellerlineError
-from tellerline.settings import VAULT
+from tellerline.settings import HOME_VARIABLE, VAULT
 
 LOCK_WAIT_SECONDS = 120.0
 
@@ -31,9 +31,16 @@ class Plugin(BasePlugin):
         """Open the warehouse for reading only when the vault will be opened too.
 
         Raises:
-            DbtRuntimeError: There is no warehouse to read.
+            DbtRuntimeError: There is no folder for the warehouse, or no warehouse to read.
         """
         warehouse = Path(creds.path)
+        if not warehouse.parent.is_dir():
+            # The database's own error is of the same kind as that of a file that is held, for
+            # which dbt waits.
+            raise DbtRuntimeError(
+                f"{HOME_VARIABLE} names {warehouse.parent}, which is no folder. "
+                f"Correct it, or make the folder: mkdir -p {warehouse.parent}"
+            )
         self._vault = warehouse.with_name(f"{VAULT}.duckdb")
         self._opens_vault = _writes_vault()
         if _documents():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
+from activation.artefacts import read_manifest
 from activation.catalog import read_catalog
 from activation.lineage import describe_segments
 from activation.publisher import publish
 from orchestration.project import published_keys
 from orchestration.warehouse import PROJECT
 from orchestration.work import at_work
-from tellerline.canonical import parse_json
 
 PUBLICATION = dg.AssetKey("publication")
-MANIFEST = parse_json(PROJECT.manifest_path.read_bytes(), "manifest.json")
+MANIFEST, _ = read_manifest(PROJECT.manifest_path)
 
 
 @dg.asset(

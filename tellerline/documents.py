@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from tellerline.errors import ConfigurationError
 
@@ -109,6 +110,21 @@ def check_document(value: object, model: type[T], subject: str) -> T:
     except ValidationError as error:
         misfits = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'the document'}: {fault['msg']}"
+            f"{_allowed_keys(model, fault)}"
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise ConfigurationError(subject, f"{misfits}.", "Correct the file.") from None
+
+
+def _allowed_keys(model: type[BaseModel], fault: ErrorDetails) -> str:
+    """Return which keys may stand where one stands that may not; nothing where it is not known."""
+    if fault["type"] != "extra_forbidden":
+        return ""
+    found: type[BaseModel] = model
+    for part in fault["loc"][:-1]:
+        field = found.model_fields.get(str(part))
+        kind = None if field is None else field.annotation
+        if not isinstance(kind, type) or not issubclass(kind, BaseModel):
+            return ""
+        found = kind
+    return f" (the keys here are {', '.join(sorted(found.model_fields))})"

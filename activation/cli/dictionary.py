@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from activation.artefacts import MANIFEST, read_manifest
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import AsJson
-from activation.cli.segments import read_manifest
 from activation.governance.register import read_register
 from activation.lineage.dependencies import Dependencies
 from activation.lineage.dictionary_files import check_files, render_files, write_files
@@ -25,6 +25,7 @@ from ingestion.conformance import load_contracts
 from tellerline.errors import UsageError
 from tellerline.scratch import scratch_database
 from tellerline.settings import VAULT, Settings
+from tellerline.suggestions import known_names
 
 # Where a name is looked up: the dataset, the columns that hold names, and what a table shows.
 PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -64,7 +65,7 @@ def show(
         raise UsageError(
             name,
             "is not in the published dictionary.",
-            "List all with `tellerline dictionary show`, or publish again.",
+            f"{known_names(name, _names())} List all with `tellerline dictionary show`.",
         )
     if as_json:
         show_json(found)
@@ -137,6 +138,8 @@ def changes(
     conditions = ["is_breaking"] if breaking else []
     conditions += ["list_contains(segments, $1)"] if segment else []
     where = f"where {' and '.join(conditions)}" if conditions else ""
+    if segment:
+        _check_segment(segment)
     rows = _read("dict_changes", where, [segment] if segment else [])
     if as_json:
         show_json(rows)
@@ -144,6 +147,29 @@ def changes(
     show_table(
         "Changes", CHANGE_COLUMNS, [[_text(row[key]) for key in CHANGE_COLUMNS] for row in rows]
     )
+
+
+def _names() -> set[str]:
+    """Return what the published dictionary has names for."""
+    attributes = _read("dict_attributes", "", [])
+    return {
+        *(str(row["model_name"]) for row in attributes),
+        *(f"{row['model_name']}.{row['attribute_name']}" for row in attributes),
+        *(str(row["kli_id"]) for row in _read("dict_klis", "", [])),
+        *(str(row["segment_id"]) for row in _read("dict_segments", "", [])),
+    }
+
+
+def _check_segment(segment: str) -> None:
+    """Refuse a segment that neither is nor was in the dictionary."""
+    known = {str(row["segment_id"]) for row in _read("dict_segments", "", [])}
+    known.update(*(row["segments"] or () for row in _read("dict_changes", "", [])))
+    if segment not in known:
+        raise UsageError(
+            f"segment {segment!r}",
+            "is not in the published dictionary, and no change touched it.",
+            known_names(segment, known),
+        )
 
 
 def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any]]:
@@ -158,9 +184,9 @@ def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any
 
 def _read_manifests(target: Path) -> Mapping[str, Any]:
     """Return dbt's manifest, with what only the run that wrote the vault has compiled."""
-    manifest = read_manifest(target / "manifest.json")
-    vault = target / VAULT / "manifest.json"
-    return completed(manifest, read_manifest(vault)) if vault.is_file() else manifest
+    manifest, _ = read_manifest(target / MANIFEST)
+    vault = target / VAULT / MANIFEST
+    return completed(manifest, read_manifest(vault)[0]) if vault.is_file() else manifest
 
 
 def _feed_columns(settings: Settings) -> list[FeedColumn]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from activation.artefacts import MANIFEST, read_manifest
+from activation.catalog import check_segments
 from activation.cli.console import err, say, show_json, show_table
 from activation.cli.options import AsJson
 from activation.lineage import describe_segments
@@ -20,9 +21,7 @@ from activation.segments.comparison import compare_audiences
 from activation.segments.revisions import WORKING_TREE
 from activation.segments.template import make_segment
 from activation.workplace import read_settings
-from tellerline.canonical import parse_json
 from tellerline.clock import SystemClock
-from tellerline.errors import RunStoppedError
 
 
 def new(
@@ -120,7 +119,9 @@ def lock(
     """
     settings = read_settings()
     today = SystemClock().now().date()
-    lineages = describe_segments(read_manifest(settings.target / "manifest.json"), settings.project)
+    manifest, _ = read_manifest(settings.target / MANIFEST)
+    check_segments(manifest)
+    lineages = describe_segments(manifest, settings.project)
     refuse_forbidden_basis(
         {
             segment_id: Basis(lineage.is_held_to_fair_lending, lineage.tags)
@@ -160,19 +161,6 @@ def lock(
     for segment_id, lineage in lineages.items():
         for name, reason in lineage.unresolved.items():
             say(f"{segment_id}: {name} counts whole, because it cannot be followed ({reason}).")
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Return dbt's manifest.
-
-    Raises:
-        RunStoppedError: There is none yet.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RunStoppedError(str(path), "is missing.", "Run `dbt compile`.") from None
-    return dict(parse_json(data, path.name))
 
 
 def _difference(item: AudienceDifference) -> dict[str, Any]:

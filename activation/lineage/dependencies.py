@@ -79,13 +79,23 @@ class Dependencies:
         """
         if demand is None:
             demand = Demand(frozenset(self.library.columns(unique_id)))
-        root = (unique_id, demand)
+        return self._follow((unique_id, demand), {})
+
+    def behind(self, unique_id: str) -> Upstream:
+        """Return all that a parameter depends on, as if it were any other model."""
+        demand = Demand(frozenset(self.library.columns(unique_id)))
+        found = self._slicer.slice(self.library.query(unique_id), demand)
+        return self._follow((unique_id, demand), {(unique_id, demand): found})
+
+    def _follow(
+        self, root: tuple[str, Demand], known: Mapping[tuple[str, Demand], Slice]
+    ) -> Upstream:
         slices: dict[tuple[str, Demand], Slice] = {}
         open_ends = [root]
         while open_ends:
             place = open_ends.pop()
             if place not in slices:
-                slices[place] = self.slice(*place)
+                slices[place] = known.get(place) or self.slice(*place)
                 open_ends += slices[place].tables
         return Upstream(root, slices)
 
@@ -102,10 +112,10 @@ class Dependencies:
             self._steps[place] = tuple(_steps(self.slice(unique_id, demand), column))
         return self._steps[place]
 
-    def parts(self, upstream: Upstream) -> dict[str, str]:
-        """Return one hash for each relation upstream: what of it is used, and how it is made."""
+    def parts(self, slices: Mapping[tuple[str, Demand], Slice]) -> dict[str, str]:
+        """Return one hash for each relation: what of it is used, and how it is made."""
         used: dict[str, set[str]] = {}
-        for (unique_id, demand), found in upstream.slices.items():
+        for (unique_id, demand), found in slices.items():
             relation = self.library.relation(unique_id)
             if (unique_id, demand) not in self._uses:
                 self._uses[unique_id, demand] = json.dumps(_use(relation, demand, found))

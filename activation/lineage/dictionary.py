@@ -17,6 +17,7 @@ from activation.lineage.indicators import INDICATORS, KEY, indicator_table, indi
 from activation.lineage.library import Library
 from activation.lineage.manifest import Kind, Relation, read_project
 from activation.lineage.queries import Demand
+from activation.lineage.segments import upstreams_of
 from activation.lineage.slicer import Slicer
 from activation.lineage.slices import Slice
 from activation.lineage.tags import find_tags
@@ -41,7 +42,7 @@ class ColumnFacts:
         logic: Short hash of how the model itself makes the column; empty for indicators.
         made_from: Columns that go into its value, as `relation.column`, sorted.
         inherited: Law tags upstream that the project does not state for it, each with a path.
-        segments: Segments that read it, sorted.
+        segments: Segments that read it for their members or to send it along, sorted.
     """
 
     relation: str
@@ -86,14 +87,14 @@ def described(relations: Iterable[Relation]) -> Iterator[Relation]:
 
 
 class _Users:
-    """Which segments read a column, and which read an indicator."""
+    """Which segments read a column or an indicator, for their members or to send it along."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self.columns: dict[tuple[str, str], set[str]] = {}
         self.indicators: dict[str, set[str]] = {}
         for segment in dependencies.library.project.segments():
-            upstream = dependencies.upstream(segment.unique_id)
-            for unique_id, demand in upstream.slices:
+            upstreams = upstreams_of(dependencies, segment)
+            for unique_id, demand in {place for item in upstreams for place in item.slices}:
                 for column in demand.columns:
                     self.columns.setdefault((unique_id, column), set()).add(segment.segment_id)
                 if dependencies.library.relation(unique_id).name == INDICATORS:

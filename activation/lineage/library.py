@@ -8,7 +8,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from activation.lineage.expressions import DIALECT, render
 from activation.lineage.increments import cut_increments
-from activation.lineage.manifest import Kind, Project, Relation
+from activation.lineage.manifest import INCREMENTAL, Kind, Project, Relation
 from activation.lineage.queries import Opaque, Query, outputs_of
 from activation.lineage.reader import UnresolvedError, read_query
 from activation.lineage.snapshots import remember_rows
@@ -28,6 +28,7 @@ class Library:
         self.project = project
         self.unresolved: dict[str, str] = {}
         self._queries: dict[str, Query] = {}
+        self._words: dict[str, frozenset[str]] = {}
         self._flat = {unique_id.lower(): unique_id for unique_id in project.relations}
 
     def relation(self, unique_id: str) -> Relation:
@@ -52,6 +53,11 @@ class Library:
         if relation.kind is Kind.SOURCE:
             return tuple(relation.columns)
         return outputs_of(self.query(unique_id))
+
+    def words(self, unique_id: str) -> frozenset[str]:
+        """Return every name in the query of a full build; none when it cannot be followed."""
+        self.query(unique_id)
+        return self._words.get(unique_id, frozenset())
 
     def _read(self, relation: Relation) -> Query:
         if relation.code is None:
@@ -101,7 +107,16 @@ class Library:
         def is_own(table: exp.Table) -> bool:
             return bool(table.db) and self._id_of(table) == own
 
+        is_kept = relation.making.materialized == INCREMENTAL
+        if not is_kept and any(map(is_own, tree.find_all(exp.Table))):
+            raise ContractError(
+                relation.name,
+                "reads its own table, which each build makes anew: what a former build held shows "
+                "in no law tag and no fingerprint.",
+                f"Take it out of {relation.path}.",
+            )
         tree = cut_increments(tree, is_own, relation.path)
+        self._words[own] = frozenset(item.name.lower() for item in tree.find_all(exp.Identifier))
         used: dict[str, str] = {}
         for table in list(tree.find_all(exp.Table)):
             if table.db:

@@ -17,7 +17,7 @@ from pydantic import Field
 from activation.lineage.segments import SegmentLineage
 from tellerline.documents import Document, read_document
 from tellerline.durable import replace_file
-from tellerline.errors import ContractError
+from tellerline.errors import ConfigurationError, ContractError
 
 LOCK_FILE = "segments.lock"
 SHORT = 12
@@ -72,7 +72,14 @@ def read_lock(path: Path) -> Lock:
     Raises:
         ConfigurationError: It is not a lock file.
     """
-    return read_document(path, Lock) if path.exists() else Lock()
+    try:
+        return read_document(path, Lock) if path.exists() else Lock()
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            error.subject,
+            error.problem,
+            f"`git checkout {LOCK_FILE}` brings back the one that was committed.",
+        ) from None
 
 
 def write_lock(path: Path, lock: Lock) -> None:

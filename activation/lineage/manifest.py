@@ -6,7 +6,7 @@ Reads dbt's `manifest.json` (schema v12), a public format; dbt itself is not imp
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from activation.lineage.seeds import Seed, read_seed
 from tellerline.errors import ContractError
 
 SEGMENT_PREFIX = "seg_"
+INCREMENTAL = "incremental"
 
 
 class Kind(Enum):
@@ -27,6 +28,7 @@ class Kind(Enum):
     SOURCE = "source"
 
 
+_OPTIONS_WITH_SQL = ("incremental_predicates", "sql_header")
 _LAYERS = {Kind.SEED: "seeds", Kind.SOURCE: "raw", Kind.SNAPSHOT: "snapshots"}
 
 
@@ -53,6 +55,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """How dbt makes a relation, beyond its compiled query.
+
+    Args:
+        template: The text from which the query is compiled.
+        hooks: Templates of what runs before and after it.
+        materialized: What is made of it: `table`, `incremental` and so on.
+        options: Settings with SQL of their own, which stands in no compiled query.
+        language: What it is written in.
+    """
+
+    template: str = ""
+    hooks: tuple[str, ...] = ()
+    materialized: str = ""
+    options: tuple[str, ...] = ()
+    language: str = "sql"
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A node of the project that has rows.
 
@@ -71,6 +92,8 @@ class Relation:
         dataset: Under which name it is published; empty when it is not.
         facts: `meta.segment` of a segment.
         seed: The rows of a seed.
+        making: How dbt makes it, beyond its compiled query.
+        remembers: What a source holds of former builds; empty for others.
     """
 
     unique_id: str
@@ -86,6 +109,8 @@ class Relation:
     dataset: str = ""
     facts: Mapping[str, Any] | None = None
     seed: Seed | None = None
+    making: Making = field(default_factory=Making)
+    remembers: str = ""
 
     def tags_of(self, column: str | None) -> tuple[str, ...]:
         """Return the law tags that the project states for a column; None stands for the rows."""
@@ -102,10 +127,14 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Every relation, by id and by its name in the database (catalog, schema, name)."""
+    """Every relation, by id and by its name in the database (catalog, schema, name).
+
+    `macros` holds the text of each macro of the project itself, by name.
+    """
 
     relations: Mapping[str, Relation]
     names: Mapping[tuple[str, str, str], str]
+    macros: Mapping[str, str] = field(default_factory=dict)
 
     def segments(self) -> Iterator[Relation]:
         """Yield the segments by id."""
@@ -121,9 +150,13 @@ def read_project(manifest: Mapping[str, Any], folder: Path) -> Project:
         folder: The project folder, for the seeds' files.
 
     Raises:
-        ContractError: The file of a seed is missing, or not the one that dbt read.
+        ContractError: The file of a seed is missing, or not the one that dbt read, or a node is not
+            as dbt writes it.
     """
-    keys = _tested_keys(manifest["nodes"].values())
+    try:
+        keys = _tested_keys(manifest["nodes"].values())
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _strange("manifest.json", error) from None
     relations: dict[str, Relation] = {}
     names: dict[tuple[str, str, str], str] = {}
     nodes = [
@@ -132,15 +165,18 @@ def read_project(manifest: Mapping[str, Any], folder: Path) -> Project:
         if node["resource_type"] in {"model", "seed", "snapshot", "source"}
     ]
     for node in nodes:
-        relation = _relation(node, folder, keys.get(node["unique_id"], ()))
-        name = _database_name(node)
+        try:
+            relation = _relation(node, folder, keys.get(node["unique_id"], ()))
+            name = _database_name(node)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise _strange(str(node.get("unique_id")), error) from None
         if name in names:
             raise ContractError(
                 ".".join(name), "is made by two nodes of the dbt project.", "Rename one of them."
             )
         relations[relation.unique_id] = relation
         names[name] = relation.unique_id
-    return Project(relations, names)
+    return Project(relations, names, _macros(manifest))
 
 
 def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str], ...]) -> Relation:
@@ -168,9 +204,59 @@ def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str],
         tags=_tags(meta) or (),
         layer=str(meta.get("layer") or _LAYERS.get(kind, node["resource_type"])),
         dataset=str(meta.get("publish") or ""),
-        facts=meta.get("segment") if kind is Kind.MODEL else None,
+        facts=_facts(node, meta) if kind is Kind.MODEL else None,
         seed=read_seed(node, folder) if kind is Kind.SEED else None,
+        making=_making(node),
+        remembers=str(meta.get("remembers") or ""),
     )
+
+
+def _facts(node: Mapping[str, Any], meta: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    facts = meta.get("segment")
+    sent = facts.get("destinations") if isinstance(facts, dict) else None
+    is_sound = facts is None or (
+        isinstance(facts, dict)
+        and isinstance(sent, dict | None)
+        and all(isinstance(names, list) for names in (sent or {}).values())
+    )
+    if not is_sound:
+        raise ContractError(
+            f"{node['name']}, meta.segment",
+            "has no facts by name, or no list of attributes by destination.",
+            f"Correct the YAML beside {node['original_file_path']}; `tellerline segment new` "
+            "writes one with every key.",
+        )
+    return facts
+
+
+def _strange(subject: str, error: Exception) -> ContractError:
+    reason = f"lacks {error}" if isinstance(error, KeyError) else "has values of other types"
+    return ContractError(
+        subject,
+        f"is not as dbt writes it in its manifest: it {reason}.",
+        "Run `dbt compile` again, with the dbt of requirements.lock.",
+    )
+
+
+def _making(node: Mapping[str, Any]) -> Making:
+    config = node["config"]
+    hooks = [*(config.get("pre-hook") or ()), *(config.get("post-hook") or ())]
+    return Making(
+        template=node.get("raw_code") or "",
+        hooks=tuple(str(hook["sql"]) for hook in hooks),
+        materialized=str(config.get("materialized") or ""),
+        options=tuple(name for name in _OPTIONS_WITH_SQL if config.get(name)),
+        language=str(node.get("language") or "sql"),
+    )
+
+
+def _macros(manifest: Mapping[str, Any]) -> dict[str, str]:
+    own = manifest.get("metadata", {}).get("project_name")
+    return {
+        macro["name"]: macro["macro_sql"]
+        for macro in manifest.get("macros", {}).values()
+        if macro["package_name"] == own
+    }
 
 
 def _column(column: Mapping[str, Any]) -> Column:

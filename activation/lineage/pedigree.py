@@ -18,9 +18,11 @@ from activation.lineage.origins import (
     feed_edges,
 )
 from activation.lineage.queries import Demand
+from activation.lineage.segments import upstreams_of
 from activation.lineage.slices import Read
 from activation.lineage.tags import find_tags
 from tellerline.errors import UsageError
+from tellerline.suggestions import known_names
 
 
 class _Target(NamedTuple):
@@ -39,7 +41,7 @@ class Pedigree:
         law_tags: Law tags upstream, each with one path.
         unresolved: Relations upstream whose query could not be resolved, with the reason; all that
             they might read is told.
-        segments: Segments that read it.
+        segments: Segments that read it for their members or to send it along.
         destination_fields: Fields of destinations that it goes into; an asterisk where it decides
             which members are there.
     """
@@ -123,9 +125,24 @@ def _find(dependencies: Dependencies, name: str, left: Iterable[Edge]) -> _Targe
     raise UsageError(
         name,
         "is no column, indicator, segment or destination field of the project.",
-        "Name it like dim_member_profile.age_band, spend__coffee or "
-        f"{DESTINATION_PREFIX}hubspot.email.",
+        f"Name it like dim_member_profile.age_band, spend__coffee or {DESTINATION_PREFIX}"
+        f"hubspot.email. {known_names(name, _names(dependencies, left))}".strip(),
     )
+
+
+def _names(dependencies: Dependencies, left: Iterable[Edge]) -> set[str]:
+    """Return everything of which lineage can be told."""
+    library = dependencies.library
+    return {
+        *(f"{edge.to_relation}.{edge.to_column}" for edge in left if edge.kind == "value"),
+        *dependencies.indicator_tags,
+        *(segment.segment_id for segment in library.project.segments()),
+        *(
+            f"{relation.name}.{column}"
+            for relation in library.project.relations.values()
+            for column in relation.columns
+        ),
+    }
 
 
 def _edges(dependencies: Dependencies, upstream: Upstream) -> set[Edge]:
@@ -165,7 +182,7 @@ def _segments(dependencies: Dependencies, target: _Target) -> tuple[str, ...]:
         segment.segment_id
         for segment in dependencies.library.project.segments()
         if segment.unique_id != target.unique_id
-        and _reads(dependencies.upstream(segment.unique_id), target)
+        and any(_reads(upstream, target) for upstream in upstreams_of(dependencies, segment))
     )
 
 

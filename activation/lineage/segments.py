@@ -15,8 +15,10 @@ It errs on the side of change:
   classes compete, and a new pattern for one may take transactions from another.
 * A query that cannot be resolved counts whole, with all that it might read.
 
-Hooks do not count: they make incremental tables equal to a full build, which is what the
-fingerprint describes. Nor do settings such as materialisation, and the types of a contract.
+It also covers how each attribute is made that the segment sends along. What compiled queries do not
+show is refused (`visibility.py`), but for hooks that only make incremental tables equal to a full
+build, which is what the fingerprint describes. Settings such as materialisation, and the types of a
+contract, do not count.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from activation.lineage.library import Library
 from activation.lineage.manifest import Relation, read_project
 from activation.lineage.queries import Demand
 from activation.lineage.tags import find_tags
+from activation.lineage.visibility import Visibility
 from tellerline.canonical import sha256_hex
 
 # Raised when the normal form changes: every fingerprint changes with it.
@@ -77,52 +80,61 @@ def describe_segments(
         only: The segments that are wanted; all when absent.
 
     Raises:
-        ContractError: A model that is needed was not compiled, or a seed's file is not the one that
-            dbt read.
+        ContractError: A model that is needed was not compiled, a seed's file is not the one that
+            dbt read, or a segment rests on something that lineage cannot see.
     """
     library = Library(read_project(manifest, project))
     dependencies = Dependencies(library)
+    visibility = Visibility(dependencies)
     return {
-        relation.segment_id: _describe(dependencies, relation)
+        relation.segment_id: _describe(dependencies, visibility, relation)
         for relation in library.project.segments()
         if only is None or relation.segment_id in only
     }
 
 
-def _describe(dependencies: Dependencies, relation: Relation) -> SegmentLineage:
-    upstream = dependencies.upstream(relation.unique_id)
+def upstreams_of(dependencies: Dependencies, segment: Relation) -> list[Upstream]:
+    """Return what a segment depends on: first its members, then each attribute that it sends."""
+    library = dependencies.library
+    lists = ((segment.facts or {}).get("destinations") or {}).values()
+    sent = {name for names in lists for name in names}
+    return [
+        dependencies.upstream(segment.unique_id),
+        *(
+            dependencies.upstream(relation.unique_id, Demand(frozenset({column})))
+            for relation in library.project.relations.values()
+            if relation.dataset == ATTRIBUTES
+            for column in sorted(sent & set(library.columns(relation.unique_id)))
+        ),
+    ]
+
+
+def _describe(
+    dependencies: Dependencies, visibility: Visibility, relation: Relation
+) -> SegmentLineage:
+    upstreams = upstreams_of(dependencies, relation)
+    visibility.check(relation, upstreams)
     library = dependencies.library
     facts = relation.facts or {}
-    parts = {FACTS: _digest(facts), **dependencies.parts(upstream)}
+    slices = {place: found for upstream in upstreams for place, found in upstream.slices.items()}
+    parts = {FACTS: _digest(facts), **dependencies.parts(slices)}
     unresolved = {
         library.relation(unique_id).name: library.unresolved[unique_id]
-        for unique_id in sorted({unique_id for unique_id, _ in upstream.slices})
+        for unique_id in sorted({unique_id for unique_id, _ in slices})
         if unique_id in library.unresolved
     }
+    tags: dict[str, str] = {}
+    for upstream in upstreams:
+        tags = find_tags(dependencies, upstream) | tags
     return SegmentLineage(
         fingerprint=_digest([FORM, parts]),
-        tags=_tags(dependencies, upstream, facts),
+        tags=dict(sorted(tags.items())),
         version=str(facts.get("version", "")),
         parts=parts,
         unresolved=unresolved,
         is_held_to_fair_lending=bool(facts.get("credit_related"))
         or facts.get("purpose") == Purpose.SUPPRESSION,
     )
-
-
-def _tags(
-    dependencies: Dependencies, upstream: Upstream, facts: Mapping[str, Any]
-) -> dict[str, str]:
-    """Return the tags upstream of the members, and those of attributes that go with them."""
-    tags = find_tags(dependencies, upstream)
-    sent = {name for names in (facts.get("destinations") or {}).values() for name in names}
-    for relation in dependencies.library.project.relations.values():
-        if relation.dataset == ATTRIBUTES:
-            for column in sorted(sent & set(dependencies.library.columns(relation.unique_id))):
-                demand = Demand(frozenset({column}))
-                found = find_tags(dependencies, dependencies.upstream(relation.unique_id, demand))
-                tags = found | tags
-    return dict(sorted(tags.items()))
 
 
 def _digest(document: object) -> str:

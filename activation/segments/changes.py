@@ -35,7 +35,8 @@ class SegmentChange:
     Args:
         segment_id: The segment.
         change: How.
-        parts: The relations upstream that differ in what the segment reads of them.
+        parts: The relations upstream that differ in what the segment reads of them, for its members
+            or for the attributes that it sends.
         facts: The names of the facts that differ.
         versions: Its version before and after; None where it does not exist.
     """

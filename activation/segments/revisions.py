@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from activation.artefacts import MANIFEST, read_manifest
 from activation.lineage import SegmentLineage, describe_segments
 from activation.publication import open_warehouse
 from tellerline.canonical import parse_json
@@ -108,8 +109,7 @@ class Workbench:
         home = target.parent
         options = ("--full-refresh", *WITHOUT_TESTS, "--select", *UPSTREAM)
         self._dbt(label, folder, home, target, "compile", *options)
-        data = (target / "manifest.json").read_bytes()
-        manifest = parse_json(data, f"the manifest of {label}")
+        manifest, _ = read_manifest(target / MANIFEST)
         return Revision(label, folder, target, manifest, describe_segments(manifest, folder))
 
     def build(self, revision: Revision, names: Iterable[str]) -> None:
@@ -166,6 +166,12 @@ def working_copy(settings: Settings) -> Iterator[Workbench]:
         RunStoppedError: There is no warehouse.
         ConflictError: Another process holds it.
     """
+    if not settings.warehouse.is_file():
+        raise RunStoppedError(
+            str(settings.warehouse),
+            "is missing, and audiences are compared on a copy of it.",
+            f"Run `tellerline ingest` and `dbt build`, or correct {HOME_VARIABLE}.",
+        )
     with TemporaryDirectory(dir=settings.home, prefix="segment-diff-") as folder:
         bench = Workbench(settings, Path(folder))
         # Nobody writes to the warehouse while we have it open.

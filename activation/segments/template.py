@@ -14,13 +14,16 @@ from pathlib import Path
 from string import Template
 
 from activation.governance.segments import Purpose
+from tellerline.documents import read_yaml
 from tellerline.durable import create_file
-from tellerline.errors import UsageError
+from tellerline.errors import ConfigurationError, UsageError
+from tellerline.suggestions import known_names
 
 SEGMENTS = Path("models") / "segments"
 NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 # PostgreSQL and others cut longer names of tables off.
 LONGEST_NAME = 63
+GROUPS = Path("models") / "groups.yml"
 TAXONOMY = Path("seeds") / "kli_taxonomy.csv"
 SUPPRESSION = "suppression"
 LIFETIME = timedelta(days=365)
@@ -132,22 +135,23 @@ def make_segment(
         project: The project folder.
         goal: What the segment is for: one of the folders below models/segments.
         audience: Whom it selects, in words joined by underscores.
-        owner: The team that answers for it.
+        owner: The team that answers for it: the owner of a group of models/groups.yml.
         goal_kli: The indicator that counts as success.
         today: The day from which its expiry counts.
 
     Raises:
-        UsageError: The goal or its indicator is not known, a name is not well formed, or the
-            segment exists.
+        UsageError: The goal, its indicator or the owner is not known, a name is not well formed,
+            or the segment exists.
+        ConfigurationError: The files that say what is known are missing or damaged.
     """
     _check_goal(project, goal)
-    for word, what in ((audience, "audience"), (owner, "owner")):
-        if not NAME.fullmatch(word):
-            raise UsageError(
-                f"the {what} {word!r}",
-                "is no name: lower-case words joined by single underscores, without digits.",
-                "Give it one, such as checking_without_savings.",
-            )
+    if not NAME.fullmatch(audience):
+        raise UsageError(
+            f"the audience {audience!r}",
+            "is no name: lower-case words joined by single underscores, without digits.",
+            "Give it one, such as checking_without_savings.",
+        )
+    _check_owner(project, owner)
     model = f"seg_{goal}__{audience}"
     if len(model) > LONGEST_NAME:
         raise UsageError(
@@ -189,12 +193,47 @@ def _check_goal(project: Path, goal: str) -> None:
         )
 
 
+def _check_owner(project: Path, owner: str) -> None:
+    owners = owners_of(project / GROUPS)
+    if owner not in owners:
+        raise UsageError(
+            f"the owner {owner!r}",
+            f"owns no group of {GROUPS}, so nobody answers for the segment.",
+            f"{known_names(owner, owners)} A new team gets a group there.",
+        )
+
+
+def owners_of(path: Path) -> set[str]:
+    """Return the teams that own a group of models.
+
+    Args:
+        path: The file of dbt's groups.
+
+    Raises:
+        ConfigurationError: It is missing, or names no owner of a group.
+    """
+    document = read_yaml(path)
+    try:
+        return {str(group["owner"]["name"]) for group in document["groups"]}
+    except (KeyError, TypeError):
+        raise ConfigurationError(
+            str(path), "does not name the owner of each group.", "Correct the file."
+        ) from None
+
+
 def _check_goal_kli(project: Path, goal_kli: str) -> None:
-    with (project / TAXONOMY).open(newline="", encoding="utf-8") as file:
-        goals = {row["kli_id"] for row in csv.DictReader(file) if row["is_goal"] == "true"}
+    try:
+        with (project / TAXONOMY).open(newline="", encoding="utf-8") as file:
+            goals = {row["kli_id"] for row in csv.DictReader(file) if row["is_goal"] == "true"}
+    except (FileNotFoundError, KeyError, UnicodeDecodeError, csv.Error):
+        raise ConfigurationError(
+            str(project / TAXONOMY),
+            "is missing, or no CSV file with kli_id and is_goal.",
+            f"`git checkout {TAXONOMY}` brings back the one that was committed.",
+        ) from None
     if goal_kli not in goals:
         raise UsageError(
             f"the indicator {goal_kli!r}",
             "cannot be a goal.",
-            f"Name one of {TAXONOMY} whose is_goal is true.",
+            f"{known_names(goal_kli, goals)} {TAXONOMY} says which may be one.".strip(),
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import yaml
 
+from activation.segments.template import owners_of
 from tests.dbt.nodes import layer_of, segments_of
-from tests.dbt.sessions import ROOT
+from tests.dbt.sessions import LAST_DAY, ROOT, DbtSession
 
 SEGMENT_KEYS = {
     "title", "owner", "purpose", "goal_kli", "legal_basis", "channels", "destinations",
@@ -113,6 +116,11 @@ def test_segments_state_exactly_the_facts_that_govern_them(models):
         assert 0 <= facts["holdout_ratio"] <= 0.5, name
 
 
+def test_segments_are_owned_by_a_team_that_owns_a_group(models):
+    owners = owners_of(ROOT / "models" / "groups.yml")
+    assert {facts["owner"] for facts in segments_of(models).values()} <= owners
+
+
 def test_segments_send_only_what_may_go_there(models):
     attributes = next(m for m in models if m["name"] == "act_attributes")["columns"]
     for name, facts in segments_of(models).items():
@@ -215,6 +223,74 @@ def test_every_mapped_field_of_a_destination_leads_back_to_a_feed(built):
 
 def test_first_build_tells_no_changes(built):
     assert built.rows("select count(*) from dictionary.dict_changes") == [(0,)]
+
+
+class Redefined:
+    """A home in which a segment is defined anew, and days are loaded and taken back."""
+
+    def __init__(self, built: DbtSession, folder: Path) -> None:
+        self.home = built.copied_to(folder)
+
+    def load(self, days: int) -> None:
+        """Let a file arrive so many days after the last one of the fixture, and no later one."""
+        with self.home.connect(read_only=False) as connection:
+            connection.execute(f"""
+                delete from raw.loads where load_id = 'later';
+                insert into raw.loads by name
+                select 'later' as load_id, 'digital_events' as feed, 'loaded' as state,
+                    max(business_date) + {days} as business_date
+                from raw.loads
+            """)
+        self.home.invoke("run", "--select", "stg_alkami__loads", "as_of")
+
+    def build(self, title: str | None) -> None:
+        """Build with this title of one segment; without one, there is no such segment."""
+        with self.home.connect(read_only=False) as connection:
+            connection.execute("delete from dictionary.dict_segments where segment_id = 'x__y'")
+            if title is not None:
+                connection.execute(f"""
+                    insert into dictionary.dict_segments
+                    select * replace ('x__y' as segment_id, '{title}' as title)
+                    from dictionary.dict_segments limit 1
+                """)
+        self.home.invoke("snapshot", "--select", "snap_dict_segments")
+        self.home.invoke("run", "--select", "dict_changes")
+
+    def changes(self) -> list[tuple[Any, ...]]:
+        """Return what changed, with the day after the last one of the fixture as day 1."""
+        return self.home.rows(f"""
+            select date_diff('day', date '{LAST_DAY}', changed_at) - 1, change_kind, before_text,
+                after_text
+            from dictionary.dict_changes
+            order by all
+        """)
+
+
+def test_a_day_that_is_built_several_times_has_one_version(built, tmp_path):
+    story = Redefined(built, tmp_path)
+    # The first day once more, with an entry that comes and goes.
+    story.build("gone by the evening")
+    story.build(None)
+    assert story.changes() == []
+    story.load(1)
+    for title in ("a", "b", "a", "c"):
+        story.build(title)
+    assert story.changes() == [(1, "added", None, None)]
+    story.load(2)
+    for title in ("d", None, "e"):
+        story.build(title)
+    told = [(1, "added", None, None), (2, "changed", "c", "e")]
+    assert story.changes() == told
+    # A build after the last day was taken back says nothing else of the days before it.
+    story.load(1)
+    story.build("f")
+    told = [(1, "added", None, None), (2, "changed", "c", "f")]
+    assert story.changes() == told
+    story.load(3)
+    story.build("g")
+    assert story.changes() == [*told, (3, "changed", "f", "g")]
+    story.build(None)
+    assert story.changes() == [*told, (3, "removed", None, None)]
 
 
 def test_law_tags_are_those_of_the_closed_list_and_credit_segments_rest_on_none_refused(built):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 import yaml
 
+from activation.lineage.visibility import PARAMETERS
 from tests.dbt.nodes import layer_of, segments_of
-from tests.dbt.sessions import ROOT
+from tests.dbt.sessions import ROOT, DbtSession
+from tests.dbt.test_point_in_time import RELATIONS
 
+DAYS = (28, 29, 30, 31, 32)
 COLUMN_TYPES = {
     "text": "varchar",
     "integer": "bigint",
@@ -121,8 +125,28 @@ def test_sources_are_the_contracts_of_the_feeds(manifest):
         )
 
 
+def test_sources_that_no_feed_fills_and_no_segment_may_read_say_what_they_remember(manifest):
+    feeds = {path.stem for path in (ROOT / "ingestion" / "feeds").glob("*.yml")}
+    own = {
+        source["unique_id"]: bool(source["config"]["meta"].get("remembers"))
+        for source in manifest["sources"].values()
+        if source["name"] not in feeds
+        and {"member_id", "membership_count", "logic_checksum"} & source["columns"].keys()
+    }
+    assert len(own) >= 6
+    assert all(own.values()), own
+
+
 def test_the_clock_is_the_only_parameter(models):
-    assert [m["name"] for m in models if m["config"]["meta"].get("parameter")] == ["as_of"]
+    found = {m["name"] for m in models if m["config"]["meta"].get("parameter")}
+    assert found == PARAMETERS == {"as_of"}
+
+
+def test_every_incremental_model_is_held_equal_to_a_full_build(models):
+    compared = {name.partition(".")[2] for name in RELATIONS}
+    incremental = {m["name"] for m in models if m["config"]["materialized"] == "incremental"}
+    assert incremental
+    assert incremental <= compared
 
 
 def test_no_model_asks_the_engine_for_the_time(models):
@@ -155,3 +179,30 @@ def test_warehouse_holds_no_contact_data(built):
                 f'where lower(trim("{column}")) in (select value from planted)'
             ).fetchone()
             assert hits == (0,), (schema, table, column)
+
+
+@pytest.mark.parametrize("given", ['"2026-06-31"', "2026-06-30 10:00:00", "[2026]", '""'])
+def test_a_day_that_no_calendar_has_is_refused_by_name(built, tmp_path, capsys, given):
+    session = DbtSession(tmp_path, built.parsed)
+    inline = "select '{{ given_as_of_date() }}'"
+    with pytest.raises(AssertionError):
+        session.invoke("compile", "--inline", inline, "--vars", f"{{as_of_date: {given}}}")
+    said = capsys.readouterr().out
+    assert "The variable as_of_date is " in said
+    assert """--vars '{as_of_date: "2026-06-30"}'""" in said
+
+
+def test_days_are_those_of_the_calendar(built, tmp_path):
+    ends = [f"{y}-{m:02}-{d}" for y in (1900, 2000, 2024, 2026) for m in range(14) for d in DAYS]
+    texts = [*ends, "2026-06-30", "0000-01-01", "2026-6-3", "20260630", "", "x'y", "2026-06-30 1"]
+    session = DbtSession(tmp_path, built.parsed)
+    inline = f"{{% for text in {texts} %}}{{{{ is_calendar_day(text) }}}} {{% endfor %}}"
+    (result,) = session.invoke("compile", "--inline", inline).results
+    assert result.node.compiled_code.split() == [str(is_day(text)) for text in texts]
+
+
+def is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

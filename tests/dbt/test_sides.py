@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tellerline.canonical import parse_json, sha256_hex
 from tellerline.settings import VAULT, WAREHOUSE
+from tellerline.storage import STORAGE_VERSION
 from tests.dbt.sessions import DbtSession
 
 BUILT = ("model", "test", "unit_test", "seed", "snapshot")
@@ -103,3 +107,48 @@ def test_without_a_warehouse_the_vault_is_not_built(built, tmp_path: Path):
     home = DbtSession(tmp_path, built.parsed)
     with pytest.raises(AssertionError, match=r"warehouse\.duckdb is missing. Run `dbt build`"):
         home.invoke("build", "--selector", VAULT)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["nowhere", "a_file"])
+def test_a_home_that_is_no_folder_is_refused_at_once(built, tmp_path: Path, name):
+    """The database would be tried for two minutes, as one that another process holds."""
+    (tmp_path / "a_file").touch()
+    home = DbtSession(tmp_path / name, built.parsed)
+    with pytest.raises(
+        AssertionError, match=rf"TELLERLINE_HOME names \S+/{name}, which is no folder. Correct it"
+    ):
+        home.invoke("run", "--select", "as_of", target=tmp_path / "target")
+    assert not (tmp_path / "nowhere").exists()
+
+
+HOLD = """
+import duckdb, sys
+held = duckdb.connect(sys.argv[1], config={"storage_compatibility_version": sys.argv[2]})
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_warehouse_that_another_process_holds_is_waited_for(home, monkeypatch):
+    from dbt.adapters.duckdb import environments  # noqa: PLC0415
+
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home.home / "warehouse.duckdb"), STORAGE_VERSION],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    waits: list[float] = []
+
+    def let_go(seconds: float) -> None:
+        waits.append(seconds)
+        holder.communicate()
+
+    monkeypatch.setattr(environments, "time", SimpleNamespace(sleep=let_go))
+    try:
+        assert holder.stdout.readline().strip() == b"held"
+        home.invoke("run", "--select", "as_of")
+    finally:
+        holder.kill()
+        holder.wait()
+    assert len(waits) == 1

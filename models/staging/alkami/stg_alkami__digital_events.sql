@@ -71,8 +71,8 @@ standing as (
     from {{ this }}
     where
         event_id in (
-            select feed.event_id from {{ source('raw', 'digital_events') }} as feed
-            where feed.load_id in (select missing_loads.load_id from missing_loads)
+            select told.event_id from {{ source('raw', 'digital_events') }} as told
+            where told.load_id in (select missing_loads.load_id from missing_loads)
         )
 ),
 

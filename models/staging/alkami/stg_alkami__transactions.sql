@@ -107,8 +107,8 @@ named_again as (
     from {{ this }}
     where
         transaction_id in (
-            select feed.transaction_id from {{ source('raw', 'transactions') }} as feed
-            where feed.load_id in (select missing_loads.load_id from missing_loads)
+            select told.transaction_id from {{ source('raw', 'transactions') }} as told
+            where told.load_id in (select missing_loads.load_id from missing_loads)
         )
 ),
 

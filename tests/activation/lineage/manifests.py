@@ -10,7 +10,13 @@ from typing import Any
 from activation.lineage import SegmentLineage, describe_segments
 from tellerline.canonical import sha256_hex
 
-FACTS = {"title": "A segment", "owner": "marketing", "holdout_ratio": 0.1, "version": "1.0.0"}
+FACTS: dict[str, Any] = {
+    "title": "A segment", "owner": "marketing", "purpose": "product_marketing",
+    "goal_kli": "coffee", "legal_basis": "consent", "channels": ["email"], "destinations": {},
+    "sensitivity": "confidential", "credit_related": False, "holdout_ratio": 0,
+    "frequency_cap": {"maximum_touches": 2, "window_days": 30}, "minimum_size": 1,
+    "maximum_size": 1000, "expires_on": "2027-01-01", "version": "1.0.0",
+}  # fmt: skip
 
 
 class Project:
@@ -51,16 +57,28 @@ class Project:
         name: str,
         sql: str | None,
         columns: Mapping[str, Sequence[str]] | Sequence[str] = (),
+        *,
         kind: str = "model",
         upstream: Sequence[str] = (),
+        config: Mapping[str, Any] | None = None,
+        template: str = "",
         **meta: Any,
     ) -> None:
         node = self._node(kind, name, columns)
-        node["config"]["meta"] = meta
+        node["config"] = {**(config or {}), "meta": meta}
+        node["raw_code"] = template
         node["depends_on"] = {"nodes": list(upstream)}
         if sql is not None:
             node["compiled_code"] = sql
         self._add(node)
+
+    def macro(self, name: str, body: str, arguments: str = "") -> None:
+        self.manifest["metadata"] = {"project_name": "house"}
+        self.manifest.setdefault("macros", {})[f"macro.house.{name}"] = {
+            "name": name,
+            "package_name": "house",
+            "macro_sql": f"{{% macro {name}({arguments}) %}}{body}{{% endmacro %}}",
+        }
 
     def segment(self, sql: str, name: str = "seg_one", **facts: Any) -> None:
         self.model(name, sql, ("member_id", "reason"), segment={**FACTS, **facts})

@@ -351,15 +351,22 @@ def test_the_published_dictionary_from_the_command_line(
     assert names("one", "dict_segments", "segment_id") == ["one"]
     assert "Age [in bands]." in run(project, "show", "age_band", TELLERLINE_HOME=home).stdout
     assert run(project, "show", TELLERLINE_HOME=home).exit_code == 0
-    unknown = run(project, "show", "nobody", TELLERLINE_HOME=home).exception
+    unknown = run(project, "show", "profile.age_bend", TELLERLINE_HOME=home).exception
     assert isinstance(unknown, UsageError)
+    assert "Did you mean profile.age_band" in str(unknown)
 
     def changed(*arguments: str) -> list[str]:
         return [row["entity_id"] for row in rows("changes", *arguments)]
 
     assert changed() == ["profile.age_band", "profile.tenure"]
     assert changed("--segment", "two") == changed("--breaking") == ["profile.age_band"]
-    assert changed("--segment", "three") == []
+    for name, words in {
+        "three": "Known are one, two.",
+        "ones": "Did you mean one?",
+    }.items():
+        error = run(project, "changes", "--segment", name, TELLERLINE_HOME=home).exception
+        assert isinstance(error, UsageError)
+        assert words in str(error)
     assert "logic_digest" in run(project, "changes", TELLERLINE_HOME=home).stdout
 
 

@@ -168,6 +168,64 @@ def test_each_fact_of_the_segment_counts(project: Project) -> None:
     assert changed_by(project, retitle) == {"young"}
 
 
+BANDS = "band_set,band,edge\nage,young,26\nbalance,low,500\nbalance,high,9000\n"
+BAND_TYPES = {"band_set": "varchar", "band": "varchar", "edge": "integer"}
+SENT = f"""
+    with ages as (select band, edge from {table("bands")} where band_set = 'age'),
+    balances as (select band, edge from {table("bands")} where band_set = 'balance'),
+    aged as (
+        select m.member_id, max(ages.band) as age_band from {table("members")} as m
+        left join ages on m.age >= ages.edge group by m.member_id
+    ),
+    rich as (
+        select p.member_id, max(balances.band) as balance_band from {table("raw.payments")} as p
+        left join balances on p.amount >= balances.edge group by p.member_id
+    )
+    select members.member_id, aged.age_band, rich.balance_band
+    from {table("members")} as members
+    left join aged on members.member_id = aged.member_id
+    left join rich on members.member_id = rich.member_id
+"""
+
+
+@pytest.fixture
+def mailed(project: Project) -> Project:
+    """Two segments of the same members, of which one sends each band along."""
+    project.seed("bands", BANDS, BAND_TYPES)
+    project.model("sent", SENT, publish="attributes")
+    for name, attributes in {"by_age": ["age_band"], "rich": ["balance_band"], "bare": []}.items():
+        project.segment(
+            SEGMENTS["tenure"], f"seg_{name}", destinations={"mailhouse": attributes, "crm": []}
+        )
+    return project
+
+
+def reband(old: str, new: str) -> Change:
+    return lambda project: project.seed("bands", BANDS.replace(old, new), BAND_TYPES)
+
+
+SENT_CHANGES = {
+    "an edge": (reband("low,500", "low,600"), {"rich"}),
+    "an edge of another attribute": (reband("young,26", "young,27"), {"by_age"}),
+    "a band of another set": (reband("balance,low", "score,good,1\nbalance,low"), ()),
+    "an expression": (rewrite("sent", "p.amount >=", "p.amount >"), {"rich"}),
+    "an expression upstream": (rewrite("members", "max(age)", "min(age)"), {"by_age", "young"}),
+    "a column that nobody sends": (
+        rewrite("sent", "select members.member_id,", "select members.member_id, 1 as idle,"),
+        (),
+    ),
+    "white space": (rewrite("sent", "\n", "\n\n  "), ()),
+    "an alias": (rewrite("sent", "aged", "grown"), ()),
+}
+
+
+@pytest.mark.parametrize(("change", "users"), SENT_CHANGES.values(), ids=SENT_CHANGES)
+def test_a_change_of_an_attribute_reaches_exactly_those_who_send_it(
+    mailed: Project, change: Change, users
+) -> None:
+    assert changed_by(mailed, change) == set(users)
+
+
 def test_a_key_in_use_other_than_equality_means_all_rows(project: Project) -> None:
     project.segment(f"select member_id, kli_id as reason from {table('klis')} where kli_id < 'n'")
     assert changed_by(project, reseed(RULES + "golf,60,180\n")) == {"loans", "one"}

@@ -17,7 +17,7 @@ def lineage(folder: Path, sql: str):
     folder.mkdir(exist_ok=True)
     project = Project(folder)
     project.source("events", ("member_id", "day", "n", "id"))
-    project.model("days", sql)
+    project.model("days", sql, config={"materialized": "incremental"})
     project.segment(f"select member_id, max(n) as reason from {OWN} group by member_id")
     return project.one()
 

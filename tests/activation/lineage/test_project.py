@@ -42,6 +42,18 @@ def segments_that_name(compiled: Compiled, *words: str) -> set[str]:
     }
 
 
+def segments_that_send(compiled: Compiled, attribute: str) -> set[str]:
+    """Return the segments that send an attribute along with their members."""
+    return {
+        name
+        for name in compiled.segments
+        for attributes in compiled.first["nodes"][model_id(name)]["config"]["meta"]["segment"][
+            "destinations"
+        ].values()
+        if attribute in attributes
+    }
+
+
 def model_id(segment: str) -> str:
     return f"model.tellerline.seg_{segment}"
 
@@ -131,6 +143,7 @@ def test_a_window_moves_exactly_its_users(compiled: Compiled, tmp_path: Path) ->
     [
         ("age_band", "'under_26'", "'under_27'"),
         ("has_mortgage", "= 'mortgage'", "= 'mortgages'"),
+        ("deposit_balance_band", "< 50000", "< 60000"),
         ("tenure_band", "'under_1_year'", "'below_1_year'"),
         ("digital_adoption_score", "then 40", "then 50"),
     ],
@@ -139,7 +152,24 @@ def test_a_column_of_the_profile_moves_exactly_its_readers(
     compiled: Compiled, tmp_path: Path, column: str, old: str, new: str
 ) -> None:
     found = compiled.changed_by(tmp_path, {"dim_member_profile": (old, new)})
-    assert found == segments_that_name(compiled, column)
+    assert found == segments_that_name(compiled, column) | segments_that_send(compiled, column)
+
+
+def test_an_edge_of_an_indicator_moves_exactly_its_users(
+    compiled: Compiled, tmp_path: Path
+) -> None:
+    rows = seed_rows("kli_bands")
+    band = next(row for row in rows if row["kli_id"] == "client__deposits_over_50k")
+    line = ",".join(band.values())
+    changed = ",".join({**band, "at_least": "60000"}.values())
+    found = compiled.changed_by(tmp_path, {"kli_bands": (line, changed)})
+    assert found == segments_that_name(compiled, band["kli_id"])
+
+
+def test_bands_are_sent_by_segments_that_do_not_read_them(compiled: Compiled) -> None:
+    """So the test above tells those who send a column from those who read it."""
+    senders = segments_that_send(compiled, "deposit_balance_band")
+    assert senders - segments_that_name(compiled, "deposit_balance_band")
 
 
 def test_a_mapping_row_moves_those_that_read_classified_transactions(

@@ -17,7 +17,7 @@ from activation.cli.app import app
 from activation.governance.segments import SegmentFacts
 from activation.segments.template import make_segment
 from tellerline.documents import check_document
-from tellerline.errors import UsageError
+from tellerline.errors import ConfigurationError, UsageError
 from tests.dbt.sessions import ROOT
 from tests.dbt.test_dictionary import SEGMENT_KEYS
 from tests.dbt.test_yaml_keys import broken_keys
@@ -42,6 +42,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "models" / "segments" / "retention" / "seg_retention__known.sql").touch()
     (tmp_path / "seeds").mkdir()
     shutil.copy(ROOT / "seeds" / "kli_taxonomy.csv", tmp_path / "seeds")
+    shutil.copy(ROOT / "models" / "groups.yml", tmp_path / "models")
     return tmp_path
 
 
@@ -62,7 +63,12 @@ def rows_of(text: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("goal", ["retention", "suppression"])
 def test_a_new_segment_states_every_fact_and_goes_nowhere(project: Path, goal: str) -> None:
     made = make_segment(
-        project, goal, "quiet_ones", owner="a_team", goal_kli="fi_product__savings", today=TODAY
+        project,
+        goal,
+        "quiet_ones",
+        owner="marketing_analytics",
+        goal_kli="fi_product__savings",
+        today=TODAY,
     )
     document = document_of(made.files[1])
     assert broken_keys(document) == []
@@ -70,7 +76,7 @@ def test_a_new_segment_states_every_fact_and_goes_nowhere(project: Path, goal: s
     facts = check_document(stated, SegmentFacts, "segment")
     assert set(stated) == SEGMENT_KEYS
     assert (facts.title, facts.owner, facts.goal_kli) == (
-        "Quiet ones", "a_team", "fi_product__savings",
+        "Quiet ones", "marketing_analytics", "fi_product__savings",
     )  # fmt: skip
     assert facts.destinations == {}
     assert facts.expires_on == date(2027, 7, 1)
@@ -80,7 +86,7 @@ def test_a_new_segment_states_every_fact_and_goes_nowhere(project: Path, goal: s
 def test_the_unit_test_of_a_new_segment_holds_and_can_fail(project: Path) -> None:
     made = make_segment(
         project, "retention", "quiet_ones",
-        owner="a_team", goal_kli="fi_product__savings", today=TODAY,
+        owner="marketing_analytics", goal_kli="fi_product__savings", today=TODAY,
     )  # fmt: skip
     (test,) = document_of(made.files[1])["unit_tests"]
     expected = rows_of(test["expect"]["rows"])
@@ -130,7 +136,14 @@ def test_the_command_names_the_files_and_the_next_steps(project: Path) -> None:
         (("retention", "q" * 60), "more than 63"),
         (("retain", "quiet"), "is not one of retention, suppression"),
         (("../retention", "quiet"), "is not one of"),
-        (("retention", "quiet", "--owner", "Me"), "is no name"),
+        (
+            ("retention", "quiet", "--owner", "nobody"),
+            "Known are data_team, identity_team, marketing_analytics.",
+        ),
+        (
+            ("retention", "quiet", "--owner", "marketing_analysts"),
+            "Did you mean marketing_analytics?",
+        ),
         (("retention", "quiet", "--goal-kli", "spend__coffee"), "cannot be a goal"),
         (("retention", "quiet", "--goal-kli", "no_such"), "cannot be a goal"),
     ],
@@ -143,3 +156,25 @@ def test_what_cannot_be_is_refused_and_writes_nothing(
     assert isinstance(error, UsageError)
     assert problem in str(error)
     assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("models/groups.yml", None),
+        ("models/groups.yml", "groups: [{name: a}]"),
+        ("models/groups.yml", "- a"),
+        ("models/groups.yml", "groups: [\t"),
+        ("seeds/kli_taxonomy.csv", None),
+        ("seeds/kli_taxonomy.csv", "a,b\n1,2\n"),
+    ],
+)
+def test_a_damaged_project_is_an_error_that_names_the_file(
+    project: Path, path: str, text: str | None
+) -> None:
+    (project / path).unlink()
+    if text is not None:
+        (project / path).write_text(text)
+    error = new(project, "retention", "quiet").exception
+    assert isinstance(error, ConfigurationError)
+    assert Path(path).name in error.subject

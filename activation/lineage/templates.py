@@ -1,0 +1,220 @@
+"""The templates (Jinja) from which dbt makes SQL, as far as lineage must know them.
+
+Lineage reads what dbt compiled. This module tells what a template could do that the compiled text
+of one build does not show: which names of dbt's context it uses, and which words only later builds
+of an incremental model have. Macros of the project are followed into their own text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from jinja2 import Environment, meta, nodes
+from jinja2.exceptions import TemplateSyntaxError
+
+from tellerline.errors import ContractError
+
+CONFIG, IS_INCREMENTAL, THIS = "config", "is_incremental", "this"
+# Of what dbt offers below these names, only this does not depend on data or on the day.
+_PARTS = {"adapter": "dispatch", "modules": "re"}
+_PREFIXES = ("", "default__", "duckdb__")
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+_COMMENT = re.compile(r"--.*")
+_DELETE = "delete from"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What one template could do, its macros included.
+
+    Args:
+        names: The names of dbt's context that it uses; a dot and a part where only a part of one
+            may be used, such as `adapter.execute`.
+        later: The words that only later builds have, and those that may become part of them.
+        words: All of its words.
+        strays: Whether `is_incremental()` is used in another way than as the whole of an `if`.
+    """
+
+    names: frozenset[str]
+    later: frozenset[str]
+    words: frozenset[str]
+    strays: bool
+
+
+@dataclass
+class Templates:
+    """Reads templates of one project.
+
+    Args:
+        macros: The text of each macro of the project, by name.
+    """
+
+    macros: Mapping[str, str]
+    _read: dict[str, nodes.Template] = field(default_factory=dict)
+
+    def read(self, text: str, subject: str) -> Template:
+        """Return what a template could do.
+
+        Args:
+            text: The template.
+            subject: The file that it stands in, for errors.
+
+        Raises:
+            ContractError: It is no template that can be read.
+        """
+        trees = [tree for _, tree in self._reached(text, subject)]
+        later = {word for tree in trees for word in _words(_later_parts(tree))}
+        # What a template hands to macros may end up in a later build.
+        later.update(_words(_handed_over(trees[0])))
+        return Template(
+            names=frozenset(name for tree in trees for name in self._names(tree)),
+            later=frozenset(later),
+            words=frozenset(word for tree in trees for word in _words([tree])),
+            strays=any(map(_strays, trees)),
+        )
+
+    def only_deletes(self, hook: str, subject: str) -> bool:
+        """Say whether a hook is one call of a macro that only deletes rows of the model itself."""
+        called = self.called_alone(hook, subject)
+        if called not in self.macros:
+            return False
+        (macro,) = self._parse(self.macros[called], called).find_all(nodes.Macro)
+        body = _without_blanks(macro.body)
+        if len(body) != 1 or not isinstance(body[0], nodes.If) or body[0].else_ or body[0].elif_:
+            return False
+        statement = _without_blanks(body[0].body)
+        parts = statement[0].nodes if statement and isinstance(statement[0], nodes.Output) else []
+        texts = [node.data for node in body[0].find_all(nodes.TemplateData)]
+        return (
+            _is_incremental(body[0].test)
+            and len(parts) > 1
+            and isinstance(parts[0], nodes.TemplateData)
+            and parts[0].data.strip() == _DELETE
+            and isinstance(parts[1], nodes.Name)
+            and parts[1].name == THIS
+            and not any(";" in text for text in texts)
+        )
+
+    def called_alone(self, hook: str, subject: str) -> str:
+        """Return the name that a hook calls and does no more; nothing when it does more."""
+        return _call_alone(self._parse(hook, subject))
+
+    def _reached(self, text: str, subject: str) -> Iterator[tuple[str, nodes.Template]]:
+        """Yield a template and each macro of the project that it may call, once."""
+        seen: set[str] = set()
+        open_ends = [(subject, text)]
+        while open_ends:
+            place, found = open_ends.pop()
+            tree = self._parse(found, place)
+            yield place, tree
+            dispatched = {f"{prefix}{name}" for name in _dispatched(tree) for prefix in _PREFIXES}
+            called = meta.find_undeclared_variables(tree) | dispatched
+            for name in sorted(called & self.macros.keys() - seen):
+                seen.add(name)
+                open_ends.append((f"macro {name}", self.macros[name]))
+
+    def _names(self, tree: nodes.Template) -> Iterator[str]:
+        for name in meta.find_undeclared_variables(tree) - self.macros.keys():
+            if name not in _PARTS:
+                yield name
+        whole = [node.name for node in tree.find_all(nodes.Name) if node.name in _PARTS]
+        for node in tree.find_all(nodes.Getattr):
+            if node.attr.startswith("_"):
+                yield node.attr
+            if isinstance(node.node, nodes.Name) and node.node.name in _PARTS:
+                whole.remove(node.node.name)
+                yield f"{node.node.name}.{node.attr}"
+        yield from whole
+        for called in _dispatched(tree):
+            if not any(f"{prefix}{called}" in self.macros for prefix in _PREFIXES):
+                yield f"adapter.dispatch({called!r})"
+
+    def _parse(self, text: str, subject: str) -> nodes.Template:
+        if text not in self._read:
+            try:
+                self._read[text] = Environment(extensions=["jinja2.ext.do"]).parse(text)  # noqa: S701
+            except TemplateSyntaxError as error:
+                raise ContractError(
+                    subject,
+                    f"is no template that lineage can read ({error.message}).",
+                    "Write it with the tags of Jinja and nothing else.",
+                ) from None
+        return self._read[text]
+
+
+def allowed_parts() -> frozenset[str]:
+    """Return the parts of dbt's context that may be used, as `Template.names` has them."""
+    return frozenset(f"{name}.{part}" for name, part in _PARTS.items())
+
+
+def _words(trees: Iterable[nodes.Node]) -> Iterator[str]:
+    for tree in trees:
+        # The name of a macro is no name in SQL: what the macro says is followed by itself.
+        macros = {id(name) for name in _names_dispatched(tree)}
+        for node in (tree, *tree.find_all((nodes.TemplateData, nodes.Const))):
+            if id(node) in macros:
+                continue
+            text = node.data if isinstance(node, nodes.TemplateData) else ""
+            if isinstance(node, nodes.Const) and isinstance(node.value, str):
+                text = node.value
+            yield from _WORD.findall(_COMMENT.sub("", text.lower()))
+
+
+def _later_parts(tree: nodes.Template) -> Iterator[nodes.Node]:
+    return (node for node in tree.find_all(nodes.If) if _is_incremental(node.test))
+
+
+def _handed_over(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Yield the literals of a template, but for its settings: dbt tells of these by themselves."""
+    settings = [call for call in tree.find_all(nodes.Call) if _called(call) == CONFIG]
+    left_out = {id(node) for call in settings for node in call.find_all(nodes.Const)}
+    return (node for node in tree.find_all(nodes.Const) if id(node) not in left_out)
+
+
+def _is_incremental(test: nodes.Node) -> bool:
+    return _called(test) == IS_INCREMENTAL
+
+
+def _called(node: nodes.Node) -> str:
+    """Return the name that is called, if a node is a call of one."""
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+        return str(node.node.name)
+    return ""
+
+
+def _strays(tree: nodes.Template) -> bool:
+    used = sum(node.name == IS_INCREMENTAL for node in tree.find_all(nodes.Name))
+    return used != len(list(_later_parts(tree)))
+
+
+def _dispatched(tree: nodes.Template) -> Iterator[str]:
+    """Yield what `adapter.dispatch` is asked for; nothing stands for a name not written out."""
+    for name in _names_dispatched(tree):
+        yield str(name.value) if isinstance(name, nodes.Const) else ""
+
+
+def _names_dispatched(tree: nodes.Node) -> Iterator[nodes.Node | None]:
+    for call in tree.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Getattr) and call.node.attr == "dispatch":
+            yield call.args[0] if call.args else None
+
+
+def _call_alone(tree: nodes.Template) -> str:
+    """Return the name of the macro when a template is one call and nothing else."""
+    body = _without_blanks(tree.body)
+    if len(body) != 1 or not isinstance(body[0], nodes.Output):
+        return ""
+    parts = _without_blanks(body[0].nodes)
+    return _called(parts[0]) if len(parts) == 1 else ""
+
+
+def _without_blanks(found: Iterable[nodes.Node]) -> list[nodes.Node]:
+    return [node for node in found if not _is_blank(node)]
+
+
+def _is_blank(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Output):
+        return all(map(_is_blank, node.nodes))
+    return isinstance(node, nodes.TemplateData) and not node.data.strip()

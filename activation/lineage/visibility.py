@@ -1,0 +1,242 @@
+"""What lineage could not see upstream of a segment, and so is refused.
+
+Lineage and fingerprint are read from compiled queries. Whatever else may decide who is in an
+audience, or what of them is sent, would show in no law tag and no fingerprint:
+
+* Hooks change rows beside the query. A segment has none. A model upstream may delete rows of its
+  own in a hook, which its query then makes again: one call of a macro that does this and no more.
+  Beside these it may keep the books of a build, by a hook of a closed list: what that writes
+  remembers former builds.
+* Templates may ask the database while they are compiled, or follow the day. They may use the names
+  of dbt's context that are listed here, and macros of the project, which are followed.
+* What only later builds of an incremental model read is not in the compiled query of a full build.
+  A segment is a table or a view. Upstream, later builds may name only columns and relations that
+  the full query reads; tests hold what they make equal to a full build.
+* A parameter counts by its name. Only the clock is one, and it reads nothing of any member.
+* What remembers former builds, such as the history of memberships, carries what these rested on
+  without saying so. No segment rests on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from activation.lineage.dependencies import Dependencies, Upstream
+from activation.lineage.manifest import INCREMENTAL, Kind, Relation
+from activation.lineage.templates import IS_INCREMENTAL, THIS, Template, Templates, allowed_parts
+from tellerline.errors import ContractError
+
+PARAMETERS = frozenset({"as_of"})
+# Macros that note by what a table was made, in a source that remembers this and no member.
+BOOKKEEPING = frozenset({"remember_logic"})
+MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
+# Tests make manifests without it; dbt always says what it makes.
+WHOLE = frozenset({"", "table", "view", "ephemeral"})
+SEGMENT_NAMES = frozenset({"ref", "config", "return", "adapter.dispatch"})
+MODEL_NAMES = (
+    SEGMENT_NAMES | allowed_parts() | {"source", "var", "exceptions", "local_md5", "tojson"}
+)
+LATER_NAMES = frozenset({IS_INCREMENTAL, THIS})
+
+
+class Visibility:
+    """Holds everything upstream of segments to what lineage can see; each relation once."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._library = dependencies.library
+        project = self._library.project
+        self._templates = Templates(project.macros)
+        self._checked: set[str] = set()
+        self._known_words = {
+            word
+            for relation in project.relations.values()
+            for word in (*self._columns(relation), _word(relation))
+        }
+
+    def check(self, segment: Relation, upstreams: Iterable[Upstream]) -> None:
+        """Refuse what lineage cannot see of a segment, and of all that it rests on.
+
+        Args:
+            segment: The segment.
+            upstreams: What its members, and the attributes that it sends, depend on.
+
+        Raises:
+            ContractError: Something upstream is out of sight; the error says what to do instead.
+        """
+        for upstream in upstreams:
+            for unique_id in sorted({unique_id for unique_id, _ in upstream.slices}):
+                relation = self._library.relation(unique_id)
+                if relation.remembers:
+                    raise _remembers(segment, relation, self._readers(upstream, unique_id))
+                if unique_id not in self._checked:
+                    self._check_relation(relation)
+                    self._checked.add(unique_id)
+
+    def _check_relation(self, relation: Relation) -> None:
+        if relation.kind is Kind.SOURCE:
+            return
+        _check_options(relation)
+        if relation.kind is Kind.SEED:
+            if relation.making.hooks:
+                raise _has_hooks(relation)
+            return
+        if relation.kind is Kind.PARAMETER:
+            self._check_parameter(relation)
+        template = self._templates.read(relation.making.template, relation.path)
+        _check_names(relation, template)
+        self._check_hooks(relation)
+        if relation.kind is Kind.MODEL and relation.making.materialized == INCREMENTAL:
+            self._check_later_builds(relation, template)
+
+    def _check_hooks(self, relation: Relation) -> None:
+        is_kept = relation.making.materialized == INCREMENTAL
+        for hook in relation.making.hooks:
+            if not is_kept or not (
+                self._keeps_books(hook, relation)
+                or self._templates.only_deletes(hook, relation.path)
+            ):
+                raise _has_hooks(relation)
+
+    def _keeps_books(self, hook: str, relation: Relation) -> bool:
+        called = self._templates.called_alone(hook, relation.path)
+        return called in BOOKKEEPING and called in self._library.project.macros
+
+    def _check_later_builds(self, relation: Relation, template: Template) -> None:
+        if template.strays:
+            raise ContractError(
+                relation.name,
+                "uses is_incremental() in another way than as the whole of an `if`.",
+                f"Write `{{% if is_incremental() %}}` in {relation.path}.",
+            )
+        hooks = [
+            self._templates.read(hook, relation.path)
+            for hook in relation.making.hooks
+            if not self._keeps_books(hook, relation)
+        ]
+        words = set(template.later).union(*(hook.words for hook in hooks))
+        unseen = (words & self._known_words) - self._words_of(relation)
+        if unseen:
+            raise ContractError(
+                relation.name,
+                f"reads {', '.join(sorted(unseen))} in a hook or in what only later builds have: "
+                "its query does not read that on a full build, so no law tag of it is known.",
+                f"Leave it out in {relation.path}, or read it in the query. Names that only look "
+                "like a column or model of the project need another name.",
+            )
+
+    def _words_of(self, relation: Relation) -> set[str]:
+        """Return the names in the query of a full build, and the relations that it rests on."""
+        words = set(self._library.words(relation.unique_id))
+        words.update(self._library.columns(relation.unique_id))
+        for unique_id, _ in self._dependencies.upstream(relation.unique_id).slices:
+            found = self._library.relation(unique_id)
+            words.add(_word(found))
+            if found.kind is Kind.PARAMETER:
+                words.update(self._columns(found))
+        return words
+
+    def _check_parameter(self, relation: Relation) -> None:
+        if relation.name not in PARAMETERS:
+            raise ContractError(
+                relation.name,
+                f"says that it is a parameter, but only {', '.join(sorted(PARAMETERS))} is one: "
+                "of a parameter no logic counts.",
+                f"Take `meta.parameter` out of {relation.path}'s YAML.",
+            )
+        upstream = self._dependencies.behind(relation.unique_id)
+        for unique_id, demand in sorted(upstream.slices, key=lambda place: place[0]):
+            found = self._library.relation(unique_id)
+            tagged = sorted(name for name in demand.columns if found.tags_of(name))
+            if unique_id != relation.unique_id and (
+                tagged or MEMBER_KEYS & set(self._columns(found))
+            ):
+                raise ContractError(
+                    relation.name,
+                    f"is a parameter and reads {found.name}, which tells of members.",
+                    f"Read nothing of members in {relation.path}.",
+                )
+
+    def _columns(self, relation: Relation) -> tuple[str, ...]:
+        return relation.seed.columns if relation.seed is not None else tuple(relation.columns)
+
+    def _readers(self, upstream: Upstream, unique_id: str) -> list[str]:
+        return sorted(
+            {
+                self._library.relation(reader).name
+                for (reader, _), found in upstream.slices.items()
+                if any(unique_id == read for read, _ in found.tables)
+            }
+        )
+
+
+def _check_options(relation: Relation) -> None:
+    making = relation.making
+    is_segment = relation.facts is not None
+    if making.options:
+        raise ContractError(
+            relation.name,
+            f"has {' and '.join(making.options)}, whose SQL no lineage covers.",
+            f"Take it out of the configuration of {relation.path}.",
+        )
+    if making.language != "sql":
+        raise ContractError(
+            relation.name,
+            f"is written in {making.language}: lineage cannot see what it reads.",
+            f"Write {relation.path} in SQL.",
+        )
+    if is_segment and making.hooks:
+        raise ContractError(
+            relation.name,
+            "has a hook: what that does to the audience shows in no law tag and no fingerprint.",
+            f"Say in the query of {relation.path} who is in, and take the hook out of its "
+            "configuration and its YAML.",
+        )
+    is_model = relation.kind is Kind.MODEL
+    if is_model and making.materialized not in (WHOLE if is_segment else WHOLE | {INCREMENTAL}):
+        raise ContractError(
+            relation.name,
+            f"is materialized as {making.materialized}: what later builds do to its rows shows in "
+            "no law tag and no fingerprint.",
+            f"Make it a table or a view in the configuration of {relation.path}.",
+        )
+
+
+def _check_names(relation: Relation, template: Template) -> None:
+    if relation.facts is not None:
+        allowed = SEGMENT_NAMES
+    elif relation.making.materialized == INCREMENTAL:
+        allowed = MODEL_NAMES | LATER_NAMES
+    else:
+        allowed = MODEL_NAMES
+    unseen = sorted(template.names - allowed)
+    if unseen:
+        raise ContractError(
+            relation.name,
+            f"uses {', '.join(unseen)} in its template: its SQL may then depend on data or on the "
+            "build, which shows in no law tag and no fingerprint.",
+            f"Say it in SQL in {relation.path}. Its template may use macros of the project and "
+            f"{', '.join(sorted(allowed))}.",
+        )
+
+
+def _has_hooks(relation: Relation) -> ContractError:
+    return ContractError(
+        relation.name,
+        "has a hook that does more than delete rows of its own which its query makes again.",
+        f"Say it in the query of {relation.path}, or call one macro that is an `if "
+        "is_incremental()` around one `delete from {{ this }}`.",
+    )
+
+
+def _remembers(segment: Relation, found: Relation, readers: Iterable[str]) -> ContractError:
+    return ContractError(
+        f"segment {segment.segment_id}",
+        f"rests on {found.name} by way of {', '.join(readers)}: that remembers {found.remembers}, "
+        "and not what it rested on, so no law tag of it is known.",
+        "Select by what holds today, from the profile and indicators.",
+    )
+
+
+def _word(relation: Relation) -> str:
+    return relation.name.rpartition(".")[2].lower()
