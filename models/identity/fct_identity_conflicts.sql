@@ -21,8 +21,9 @@ snapshots as (
         and business_date = (
             select max(files.business_date)
             from {{ source('raw', 'account_snapshot') }} as files
-            where files.business_date <= {{ as_of_date() }}
+            where files.business_date <= {{ as_of_date() }} and {{ is_of_known_file() }}
         )
+        and {{ is_of_known_file() }}
 ),
 
 owners as (

@@ -2,6 +2,7 @@ with
 
 source as (
     select * from {{ source('raw', 'loads') }}
+    where {{ is_of_known_file() }}
 ),
 
 final as (

@@ -15,6 +15,7 @@ repeated as (
     from {{ source('raw', 'transactions') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
@@ -31,6 +32,7 @@ ranked as (
     from {{ source('raw', 'transactions') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
 ),
@@ -42,6 +44,7 @@ latest as (
     from {{ source('raw', 'transactions') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
     union all
