@@ -1,8 +1,8 @@
 """Freeze what dbt built into a published version.
 
 Staged beside the versions, forced to disk, hashed, renamed, told to the ledger, and only then named
-in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day, or of what was
-known at an earlier time.
+in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day or of what
+was known at an earlier time.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def publish(
     Raises:
         ContractError: The build lacks a dataset that activation needs.
         PolicyRefusedError: A credit-related segment has a prohibited basis or a proxy upstream, or
-            the build is of an earlier day than the current version.
+            the build is of an earlier day than the current version, or leaves files out.
         ConflictError: Another process publishes, or holds the warehouse.
     """
     missing = sorted(REQUIRED_DATASETS - catalog.datasets.keys())
