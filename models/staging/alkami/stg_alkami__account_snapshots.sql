@@ -21,7 +21,7 @@ kept as (
 repeated as (
     select {{ row_checksum(['business_date', 'member_id', 'account_id']) }} as row_key
     from {{ source('raw', 'account_snapshot') }}
-    where business_date in (select kept.business_date from kept) and {{ is_of_known_file() }}
+    where business_date in (select kept.business_date from kept)
     group by row_key
     having count(*) > 1
 ),

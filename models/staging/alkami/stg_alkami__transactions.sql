@@ -15,7 +15,6 @@ repeated as (
     from {{ source('raw', 'transactions') }}
     where
         {{ only_missing_loads() }}
-        and {{ is_of_known_file() }}
         and {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
