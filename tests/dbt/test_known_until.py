@@ -71,6 +71,22 @@ LATE_ADDRESSES = """
     select 'late-addresses' as load_id, 'contacts' as feed, date '{day}' as business_date,
         'loaded' as state
 """
+# Events that were told before, of a file that says that they were an earlier day's.
+EVENTS_TOLD_AGAIN = """
+    insert into raw.digital_events by name
+    select * replace (
+        occurred_at - interval 1 day as occurred_at,
+        date '{day}' as business_date,
+        'events-told-again' as load_id
+    )
+    from raw.digital_events
+    where business_date > date '{day}' and business_date <= date '{past}'
+    order by event_id
+    limit {rows};
+    insert into raw.loads by name
+    select 'events-told-again' as load_id, 'digital_events' as feed, date '{day}' as business_date,
+        'loaded' as state
+"""
 State = dict[str, list[tuple[Any, ...]]]
 
 
@@ -130,8 +146,9 @@ class Files:
                     f"'{feed}' as feed, date '{PAST}' as business_date, 'loaded' as state"
                 )
             day = PAST - timedelta(days=self.draw.randint(1, 9))
-            connection.execute(LATE_WITHDRAWAL.format(day=day))
-            connection.execute(LATE_ADDRESSES.format(day=day, rows=self.draw.randint(1, 9)))
+            rows = self.draw.randint(1, 9)
+            for statement in (LATE_WITHDRAWAL, LATE_ADDRESSES, EVENTS_TOLD_AGAIN):
+                connection.execute(statement.format(day=day, past=PAST, rows=rows))
             connection.execute(
                 "update raw.loads "
                 "set received_at = ?::timestamp + to_hours((hash(load_id) % 600)::bigint), "
