@@ -1,5 +1,6 @@
 {%- set given = given_as_of_date() %}
 {%- set known_until = given_known_until() %}
+{%- set day_end = 'cast(' ~ days_after('as_of_date', 1) ~ ' as timestamp)' if given else none %}
 with
 
 -- As ingestion wrote them: staging keeps to what this clock says.
@@ -26,13 +27,7 @@ final as (
     select
         as_of_date,
         cast({{ days_after('as_of_date', 1) }} as timestamp) as as_of_ts,
-        {% if known_until -%}
-        {{ known_until }} as known_until_ts,
-        {%- elif given -%}
-        cast({{ days_after('as_of_date', 1) }} as timestamp) as known_until_ts,
-        {%- else -%}
-        cast('9999-12-31' as timestamp) as known_until_ts,
-        {%- endif %}
+        {{ known_until or day_end or "cast('9999-12-31' as timestamp)" }} as known_until_ts,
         {{ known_until or 'cast(null as timestamp)' }} as received_until_ts
     from chosen
 )
