@@ -1,7 +1,8 @@
 """Freeze what dbt built into a published version.
 
 Staged beside the versions, forced to disk, hashed, renamed, told to the ledger, and only then named
-in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day.
+in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day or of what
+was known at an earlier time.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def publish(
     Raises:
         ContractError: The build lacks a dataset that activation needs.
         PolicyRefusedError: A credit-related segment has a prohibited basis or a proxy upstream, or
-            the build is of an earlier day than the current version.
+            the build is of an earlier day than the current version, or leaves files out.
         ConflictError: Another process publishes, or holds the warehouse.
     """
     missing = sorted(REQUIRED_DATASETS - catalog.datasets.keys())
@@ -160,7 +161,8 @@ def _stage(
         if settings.vault.is_file():
             attach_vault(connection, settings.vault)
         source = _Source(connection, settings.warehouse.stem)
-        business_date = _business_date(source, catalog)
+        business_date, received_until = _clock(source, catalog)
+        _refuse_as_known_then(business_date, received_until)
         _refuse_past(settings.published, business_date)
         for dataset, relation in sorted(catalog.datasets.items()):
             progress(dataset)
@@ -174,6 +176,18 @@ def _stage(
     (staging / "dbt_manifest.json").write_bytes(catalog.manifest_data)
     files[DBT_MANIFEST] = _entry(staging, "dbt_manifest.json", 0)
     return {"business_date": business_date, "files": files, "segments": segments}
+
+
+def _refuse_as_known_then(business_date: str, received_until: str) -> None:
+    """Refuse a build that leaves files out: a withdrawal may stand in one of them."""
+    if received_until:
+        raise PolicyRefusedError(
+            f"the build of {business_date}",
+            f"leaves out all files received from {received_until} UTC on: it says what was known "
+            "then, and plans are made from what is known now.",
+            "Build warehouse and vault again without `known_until`, then publish. Nothing was "
+            "published.",
+        )
 
 
 def _refuse_past(published: Path, business_date: str) -> None:
@@ -214,12 +228,16 @@ def _copy(source: _Source, relation: Relation, staging: Path, name: str) -> dict
             f"to {path} (format parquet, compression zstd)"
         ).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise ContractError(
-            f"relation {relation.schema}.{relation.name}",
-            f"is not in the warehouse as the manifest has it ({type(error).__name__}).",
-            "Run `dbt build`; nothing was published.",
-        ) from None
+        raise _differs(relation.schema, relation.name, error) from None
     return _entry(staging, name, int(row[0]) if row else 0)
+
+
+def _differs(schema: str, name: str, error: Exception) -> ContractError:
+    return ContractError(
+        f"relation {schema}.{name}",
+        f"is not in the warehouse as the manifest has it ({type(error).__name__}).",
+        "Run `dbt build`; nothing was published.",
+    )
 
 
 def _entry(staging: Path, name: str, rows: int) -> dict[str, Any]:
@@ -232,13 +250,19 @@ def _entry(staging: Path, name: str, rows: int) -> dict[str, Any]:
     }
 
 
-def _business_date(source: _Source, catalog: Catalog) -> str:
+def _clock(source: _Source, catalog: Catalog) -> tuple[str, str]:
+    """Return the day of the build, and from when on files are left out; empty where none are."""
     for node in catalog.manifest["nodes"].values():
         if node["resource_type"] == "model" and (node["config"].get("meta") or {}).get("parameter"):
             name = f'"{node["schema"]}"."{node["alias"]}"'
-            row = source.connection.execute(f"select * from {name}").fetchone()
+            try:
+                row = source.connection.execute(
+                    f"select as_of_date, received_until_ts from {name}"
+                ).fetchone()
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
+                raise _differs(node["schema"], node["alias"], error) from None
             if row and row[0] is not None:
-                return str(row[0])
+                return str(row[0]), str(row[1] or "")
     raise ContractError(
         "the dbt project", "names no business date.", "Ingest feeds, then run `dbt build`."
     )

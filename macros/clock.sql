@@ -13,6 +13,20 @@
 (select clock.known_until_ts from {{ ref('as_of') }} as clock)
 {%- endmacro -%}
 
+{%- macro received_until_ts() -%}
+(select clock.received_until_ts from {{ ref('as_of') }} as clock)
+{%- endmacro -%}
+
+{#- Whether a row came in a file that counts: one received before the instant that was asked for, where
+    one was. Written as the set of files that do not count, because there are none at night: an engine
+    then compares nothing. Whatever reads a feed says it. -#}
+{%- macro is_of_known_file() -%}
+load_id not in (
+    select unknown.load_id from {{ source('raw', 'loads') }} as unknown
+    where unknown.received_at >= {{ received_until_ts() }}
+)
+{%- endmacro -%}
+
 {#- Whether a day is not after the as-of day, and whether it is one of the last so many days up to it
     or later. Written as differences: where a column is compared with a subquery, an engine expects that
     hardly a row is left, and hashes the transactions rather than what they are joined with. -#}
@@ -37,6 +51,31 @@
         ) }}
     {%- endif -%}
     {{ return(text) }}
+{%- endmacro -%}
+
+{#- Before which instant a file must have been received to count, as an expression: what was given with
+    `--vars`, checked, of which a day counts whole (UTC); none when nothing was given. -#}
+{%- macro given_known_until() -%}
+    {%- set given = var('known_until', none) -%}
+    {%- if given is none -%}{{ return(none) }}{%- endif -%}
+    {%- set text = given | string -%}
+    {%- set parts = modules.re.fullmatch(
+        '([0-9]{4}-[0-9]{2}-[0-9]{2})'
+        ~ '(?:[T ]((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?)(?:Z|[+]00:00))?',
+        text
+    ) -%}
+    {%- if not parts or not is_calendar_day(parts.group(1)) -%}
+        {{ exceptions.raise_compiler_error(
+            'The variable known_until is ' ~ tojson(text) ~ ', which is no day and no instant in UTC. '
+            ~ "Give one like --vars '{known_until: " ~ '"2026-07-01T06:00:00Z"' ~ "}' or "
+            ~ "'{known_until: " ~ '"2026-06-30"' ~ "}' for the whole of a day, or leave it out for all files "
+            ~ 'that were loaded.'
+        ) }}
+    {%- endif -%}
+    {%- if parts.group(2) -%}
+        {{ return('cast(' ~ quoted(parts.group(1) ~ ' ' ~ parts.group(2)) ~ ' as timestamp)') }}
+    {%- endif -%}
+    {{ return('cast(' ~ days_after('cast(' ~ quoted(parts.group(1)) ~ ' as date)', 1) ~ ' as timestamp)') }}
 {%- endmacro -%}
 
 {#- Whether a text is a day of the calendar, as 2026-06-30. -#}

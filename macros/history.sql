@@ -1,8 +1,8 @@
 {#- The history of memberships: who entered and left which segment, indicator or person, and why.
     What a segment holds today cannot tell who was in it before, so every run that succeeds compares
     what it built with what was recorded, and appends the differences as of its day. Days only move
-    forward: a run for a day before the last one recorded appends nothing, and a run for the last one
-    replaces that day. What stands in the vault is recorded in the vault. The models of the history
+    forward: a run for a day before the last one recorded, or of what was known by then, appends nothing,
+    and a run for the last one replaces that day. What stands in the vault is recorded in the vault. The models of the history
     show it as of the as-of day. -#}
 
 {#- What is recorded: kind, relation, and the expressions of subject, version and reason. Segments
@@ -120,13 +120,15 @@ union all
 {%- endif -%}
 {%- endmacro -%}
 
-{#- Not a day without data, one that lies beyond the data, or one before the last recorded. -#}
+{#- Not a day without data, one that lies beyond the data, one before the last recorded, or one without
+    the files that came later. -#}
 {%- macro may_be_recorded(clock, loads, observations) -%}
 {%- set question -%}
 select count(*)
 from {{ clock }} as clock
 where
-    clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
+    clock.received_until_ts is null
+    and clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
     and clock.as_of_date >= (
         select coalesce(max(seen.observed_date), clock.as_of_date)
         from {{ observations }} as seen

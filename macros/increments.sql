@@ -2,14 +2,19 @@
     would hold some days by the old logic and some by the new once a model or a macro is changed; so
     each says in `builds.table_logic` what it was made by. -#}
 
-{#- Replaces dbt's own: with --full-refresh as ever, of a past day, from which the next build goes on,
-    and where the table was made by other logic than stands in the project now. -#}
+{#- Replaces dbt's own: with --full-refresh as ever, of a past day or of what was known by then, from
+    which the next build goes on, and where the table was made by other logic than stands in the project
+    now. -#}
 {%- macro should_full_refresh() -%}
 {{ return(
     dbt.should_full_refresh()
     or (
         model.config.materialized == 'incremental'
-        and (given_as_of_date() is not none or not is_made_by_this_logic())
+        and (
+            given_as_of_date() is not none
+            or given_known_until() is not none
+            or not is_made_by_this_logic()
+        )
     )
 ) }}
 {%- endmacro -%}

@@ -26,6 +26,7 @@ from activation.lineage.templates import IS_INCREMENTAL, THIS, Template, Templat
 from tellerline.errors import ContractError
 
 PARAMETERS = frozenset({"as_of"})
+# Macros that note by what a table was made, in a source that remembers this and no member.
 BOOKKEEPING = frozenset({"remember_logic"})
 MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
 # Tests make manifests without it; dbt always says what it makes.
@@ -88,18 +89,17 @@ class Visibility:
             self._check_later_builds(relation, template)
 
     def _check_hooks(self, relation: Relation) -> None:
-        if relation.making.hooks and relation.making.materialized != INCREMENTAL:
-            raise _has_hooks(relation)
-        for hook in self._hooks_on_rows(relation):
-            if not self._templates.only_deletes(hook, relation.path):
+        is_kept = relation.making.materialized == INCREMENTAL
+        for hook in relation.making.hooks:
+            if not is_kept or not (
+                self._keeps_books(hook, relation)
+                or self._templates.only_deletes(hook, relation.path)
+            ):
                 raise _has_hooks(relation)
 
-    def _hooks_on_rows(self, relation: Relation) -> list[str]:
-        return [
-            hook
-            for hook in relation.making.hooks
-            if self._templates.called_alone(hook, relation.path) not in BOOKKEEPING
-        ]
+    def _keeps_books(self, hook: str, relation: Relation) -> bool:
+        called = self._templates.called_alone(hook, relation.path)
+        return called in BOOKKEEPING and called in self._library.project.macros
 
     def _check_later_builds(self, relation: Relation, template: Template) -> None:
         if template.strays:
@@ -109,7 +109,9 @@ class Visibility:
                 f"Write `{{% if is_incremental() %}}` in {relation.path}.",
             )
         hooks = [
-            self._templates.read(hook, relation.path) for hook in self._hooks_on_rows(relation)
+            self._templates.read(hook, relation.path)
+            for hook in relation.making.hooks
+            if not self._keeps_books(hook, relation)
         ]
         words = set(template.later).union(*(hook.words for hook in hooks))
         unseen = (words & self._known_words) - self._words_of(relation)

@@ -1,8 +1,11 @@
 {%- set given = given_as_of_date() %}
+{%- set known_until = given_known_until() %}
+{%- set day_end = 'cast(' ~ days_after('as_of_date', 1) ~ ' as timestamp)' if given else none %}
 with
 
+-- As ingestion wrote them: staging keeps to what this clock says.
 loads as (
-    select * from {{ ref('stg_alkami__loads') }}
+    select * from {{ source('raw', 'loads') }}
     where state = 'loaded'
 ),
 
@@ -15,17 +18,17 @@ chosen as (
             cast('1900-01-01' as date)
         ) as as_of_date
     from loads
+    {%- if known_until %}
+    where received_at < {{ known_until }}
+    {%- endif %}
 ),
 
 final as (
     select
         as_of_date,
         cast({{ days_after('as_of_date', 1) }} as timestamp) as as_of_ts,
-        {% if given -%}
-        cast({{ days_after('as_of_date', 1) }} as timestamp) as known_until_ts
-        {%- else -%}
-        cast('9999-12-31' as timestamp) as known_until_ts
-        {%- endif %}
+        {{ known_until or day_end or "cast('9999-12-31' as timestamp)" }} as known_until_ts,
+        {{ known_until or 'cast(null as timestamp)' }} as received_until_ts
     from chosen
 )
 

@@ -25,6 +25,7 @@ final as (
         is_grant as is_granted,
         effective_at,
         recorded_at,
+        received_at,
         next_effective_at as superseded_at,
         is_effective
         and (next_effective_at is null or next_effective_at >= {{ as_of_ts() }}) as is_current,

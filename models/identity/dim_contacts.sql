@@ -2,7 +2,7 @@ with
 
 source as (
     select * from {{ source('vault', 'contacts') }}
-    where business_date <= {{ as_of_date() }}
+    where business_date <= {{ as_of_date() }} and {{ is_of_known_file() }}
 ),
 
 -- Of several changes in one day's file, the last one made.

@@ -7,7 +7,11 @@ contacts as (
 {% if var('link_by_device') -%}
 sightings as (
     select * from {{ source('raw', 'digital_events') }}
-    where business_date <= {{ as_of_date() }} and device_id is not null and is_successful
+    where
+        business_date <= {{ as_of_date() }}
+        and device_id is not null
+        and is_successful
+        and {{ is_of_known_file() }}
 ),
 
 {% endif -%}

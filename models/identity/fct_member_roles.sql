@@ -10,8 +10,9 @@ snapshots as (
         business_date = (
             select max(files.business_date)
             from {{ source('raw', 'account_snapshot') }} as files
-            where files.business_date <= {{ as_of_date() }}
+            where files.business_date <= {{ as_of_date() }} and {{ is_of_known_file() }}
         )
+        and {{ is_of_known_file() }}
 ),
 
 -- Nothing counts of a file that another one of the day replaced, and of two rows the later, as in

@@ -36,6 +36,7 @@ class Build:
         invocations: dbt's ids of the manifest and of the results.
         said: The error of the hook that says which gates refused.
         business_date: The day that the build is of.
+        received_until: From when on it leaves files out, as an expression.
         vault: What differs in the artefacts of the vault, by file, level by level; None for no
             artefacts.
     """
@@ -49,6 +50,7 @@ class Build:
     left_out: tuple[str, ...] = ()
     said: str = ""
     business_date: str = "2026-11-19"
+    received_until: str = "null"
     vault: dict[str, dict[str, Any]] | None = field(default_factory=dict)
 
     @property
@@ -75,7 +77,8 @@ class Build:
             connection.execute("create schema raw; create schema vault.identity")
             connection.execute("create table raw.loads as select 'load' as load_id")
             connection.execute(
-                f"create table as_of as select date '{self.business_date}' as as_of_date"
+                f"create table as_of as select date '{self.business_date}' as as_of_date, "
+                f"{self.received_until}::timestamp as received_until_ts"
             )
             for dataset, query in queries.items():
                 table = NAME if dataset == "audience" else f"act_{dataset}"
@@ -85,7 +88,8 @@ class Build:
                 columns[dataset] = [row[0] for row in described]
         nodes = [self._segment()]
         nodes += [self._dataset(name, columns[name]) for name in DATASETS]
-        nodes += [node("as_of", "main", ["as_of_date"], {"parameter": True}), *self.extra_nodes]
+        clock = ["as_of_date", "received_until_ts"]
+        nodes += [node("as_of", "main", clock, {"parameter": True}), *self.extra_nodes]
         nodes = [found for found in nodes if found["unique_id"] not in self.left_out]
         results = [
             {"unique_id": n["unique_id"], "status": self.statuses.get(n["unique_id"], "success")}

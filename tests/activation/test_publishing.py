@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 import pytest
 
 from activation.catalog import read_catalog
@@ -227,6 +228,37 @@ def test_an_earlier_day_than_the_published_one_is_refused(
     # The runbook's way back from a day published by mistake.
     (installation.settings.published / "CURRENT").unlink()
     assert publish_of(build, "2026-11-19") == "2026-11-19"
+
+
+def test_a_build_of_what_was_known_then_is_refused(
+    build: Build, installation: Installation
+) -> None:
+    build.received_until = "'2026-11-19 06:00:00'"
+    build.make()
+    with pytest.raises(PolicyRefusedError) as caught:
+        build.publish()
+    for text in ("2026-11-19", "received from 2026-11-19 06:00:00 UTC on", "without `known_until`"):
+        assert text in str(caught.value)
+    # As the first version, and as one of a later day than the published one.
+    assert not (installation.settings.published / "CURRENT").exists()
+    build.received_until = "null"
+    first = publish_of(build, "2026-11-19")
+    build.received_until = "'2031-01-01'"
+    with pytest.raises(PolicyRefusedError):
+        publish_of(build, "2026-11-20")
+    assert open_current(installation.settings.published).business_date == first
+    build.received_until = "null"
+    assert publish_of(build, "2026-11-20") == "2026-11-20"
+
+
+def test_a_clock_of_another_state_of_the_project_is_not_published(
+    build: Build, installation: Installation
+) -> None:
+    build.make()
+    with duckdb.connect(str(installation.settings.warehouse)) as connection:
+        connection.execute("alter table as_of drop column received_until_ts")
+    with pytest.raises(ContractError, match=r"main\.as_of: is not in the warehouse"):
+        build.publish()
 
 
 def test_a_damaged_version_is_mended_by_publishing_again(

@@ -20,6 +20,7 @@ seen as (
     where
         member_id in (select persons.member_id from persons)
         and business_date <= {{ as_of_date() }}
+        and {{ is_of_known_file() }}
 )
 
 select count(*) as member_count

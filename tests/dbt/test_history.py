@@ -112,6 +112,22 @@ def test_days_before_the_last_one_and_beyond_the_data_are_not_recorded(home):
     assert home.rows("select count(*) from measurement.msr_segment_memberships") == [(0,)]
 
 
+def test_what_was_known_then_is_not_recorded(home):
+    recorded = home.rows(CHANGES)
+    enter_on_the_eve(home, SEGMENT, "1.0.0", "stranger")
+    entered = home.rows(CHANGES)
+    assert entered != recorded
+    asked = DbtSession(home.home)
+    variables = f'{{as_of_date: "{LAST_DAY}", known_until: "2031-01-01"}}'
+    asked.invoke("run", "--select", "as_of", SEGMENT, "--vars", variables)
+    assert home.rows(CHANGES) == entered
+    # A later command without the variable, on the same clock.
+    home.invoke("run", "--select", SEGMENT)
+    assert home.rows(CHANGES) == entered
+    home.invoke("run", "--select", "as_of", SEGMENT)
+    assert home.rows(CHANGES) != entered
+
+
 def test_a_run_in_which_anything_fails_is_not_recorded(home):
     enter_on_the_eve(home, SEGMENT, "1.0.0", "stranger")
     recorded = home.rows(CHANGES)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 
+import duckdb
 import pytest
 import yaml
 
@@ -127,15 +128,15 @@ def test_sources_are_the_contracts_of_the_feeds(manifest):
         )
 
 
-def test_sources_of_members_that_no_feed_fills_say_what_they_remember(manifest):
+def test_sources_that_no_feed_fills_and_no_segment_may_read_say_what_they_remember(manifest):
     feeds = {path.stem for path in (ROOT / "ingestion" / "feeds").glob("*.yml")}
     own = {
         source["unique_id"]: bool(source["config"]["meta"].get("remembers"))
         for source in manifest["sources"].values()
         if source["name"] not in feeds
-        and {"member_id", "membership_count"} & source["columns"].keys()
+        and {"member_id", "membership_count", "logic_checksum"} & source["columns"].keys()
     }
-    assert len(own) >= 5
+    assert len(own) >= 6
     assert all(own.values()), own
 
 
@@ -192,6 +193,64 @@ def test_a_day_that_no_calendar_has_is_refused_by_name(built, tmp_path, capsys, 
     said = capsys.readouterr().out
     assert "The variable as_of_date is " in said
     assert """--vars '{as_of_date: "2026-06-30"}'""" in said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '"2026-06-31"',
+        '"2026-06-30T24:00Z"',
+        '"2026-06-30T06:60:00Z"',
+        '"2026-06-30T06:00:00"',
+        '"2026-06-30T06:00:00+02:00"',
+        "2026-06-30 10:00:00",
+        '"yesterday"',
+        '""',
+    ],
+)
+def test_an_instant_that_is_none_in_utc_is_refused_by_name(built, tmp_path, capsys, given):
+    session = DbtSession(tmp_path, built.parsed)
+    inline = "select {{ given_known_until() }}"
+    with pytest.raises(AssertionError):
+        session.invoke("compile", "--inline", inline, "--vars", f"{{known_until: {given}}}")
+    said = capsys.readouterr().out
+    assert "The variable known_until is " in said
+    assert """--vars '{known_until: "2026-07-01T06:00:00Z"}'""" in said
+
+
+def test_instants_are_in_utc_and_a_day_counts_whole(built, tmp_path):
+    session = DbtSession(tmp_path, built.parsed)
+    for given, instant in (
+        ('"2026-02-28"', "2026-03-01 00:00:00"),
+        ("2026-02-28", "2026-03-01 00:00:00"),
+        ('"2026-02-28T23:59Z"', "2026-02-28 23:59:00"),
+        # As a ledger entry and the manifest of a published version have it.
+        ('"2026-02-28T23:59:59.250Z"', "2026-02-28 23:59:59.250000"),
+        # Without quotes, it is read as one by dbt itself.
+        ("2026-02-28T23:59:59Z", "2026-02-28 23:59:59"),
+    ):
+        inline = "select {{ given_known_until() }}"
+        done = session.invoke("compile", "--inline", inline, "--vars", f"{{known_until: {given}}}")
+        with duckdb.connect() as connection:
+            row = connection.execute(done.results[0].node.compiled_code).fetchone()
+        assert row == (datetime.fromisoformat(instant),), given
+
+
+def test_whatever_reads_a_feed_keeps_to_the_files_that_are_known(manifest):
+    feeds = {
+        source["unique_id"]
+        for source in manifest["sources"].values()
+        if (ROOT / "ingestion" / "feeds" / f"{source['name']}.yml").is_file()
+    }
+    readers = {
+        node["name"]: "macro.tellerline.is_of_known_file" in node["depends_on"]["macros"]
+        for node in manifest["nodes"].values()
+        if feeds & set(node["depends_on"].get("nodes", ()))
+    }
+    # That a file conserves its rows is asked of the files as they are.
+    assert not readers.pop("assert_loads_conserve_rows")
+    assert len(readers) >= 9
+    assert all(readers.values()), readers
 
 
 def test_days_are_those_of_the_calendar(built, tmp_path):

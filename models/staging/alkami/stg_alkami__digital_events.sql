@@ -30,6 +30,7 @@ ranked as (
     from {{ source('raw', 'digital_events') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
 ),
@@ -41,6 +42,7 @@ first_arrived as (
     from {{ source('raw', 'digital_events') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
     union all

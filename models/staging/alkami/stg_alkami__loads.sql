@@ -2,6 +2,7 @@ with
 
 source as (
     select * from {{ source('raw', 'loads') }}
+    where {{ is_of_known_file() }}
 ),
 
 -- The files of a day in the order in which they were received.

@@ -2,7 +2,7 @@ with
 
 source as (
     select * from {{ source('raw', 'onboarding_events') }}
-    where business_date <= {{ as_of_date() }}
+    where business_date <= {{ as_of_date() }} and {{ is_of_known_file() }}
 ),
 
 -- One event arrives once or more with the same content: the first arrival stands.

@@ -31,6 +31,7 @@ ranked as (
     from {{ source('raw', 'transactions') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
 ),
@@ -42,6 +43,7 @@ latest as (
     from {{ source('raw', 'transactions') }}
     where
         {{ only_missing_loads() }}
+        and {{ is_of_known_file() }}
         and {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
     union all

@@ -206,37 +206,52 @@ def test_a_hook_deletes_rows_of_its_own_and_does_no_more(project: Project, body:
         project.describe()
 
 
-def test_a_macro_may_be_called_as_a_column_is(project: Project) -> None:
-    """What is dispatched is no word of the query."""
-    project.macro("birth_year", "{{ return(adapter.dispatch('birth_year')()) }}")
+def test_the_name_of_a_macro_is_no_column(project: Project) -> None:
+    """As `row_checksum`, which is both."""
+    project.macro("birth_year", "{{ adapter.dispatch('birth_year')() }}")
     project.macro("default__birth_year", "day")
-    project.macro(
-        "forget_days",
-        "{% if is_incremental() %}delete from {{ this }} where {{ birth_year() }} = 1{% endif %}",
-        "day",
-    )
-    members(project, **INCREMENTAL, **{"pre-hook": hook("{{ forget_days('day') }}")})
+    project.macro("forget_all", FORGET.replace("{{ day }}", "{{ birth_year() }}"))
+    members(project, **INCREMENTAL, **{"pre-hook": hook("{{ forget_all() }}")})
+    assert project.one().fingerprint
+    project.macro("default__birth_year", "birth_year")
+    with pytest.raises(ContractError, match="members: reads birth_year in a hook"):
+        project.describe()
+
+
+BOOKS = "insert into {{ log }} (table_name) select birth_year from {{ this }}"
+
+
+@pytest.mark.parametrize("beside", [[], ["{{ forget_days('day') }}"]])
+def test_a_growing_model_upstream_may_keep_books(project: Project, beside: list[str]) -> None:
+    project.macro("remember_logic", BOOKS)
+    hooks = [{"sql": text} for text in [*beside, "{{ remember_logic() }}"]]
+    members(project, **INCREMENTAL, **{"post-hook": hooks})
     assert project.one().fingerprint
 
 
 @pytest.mark.parametrize(
-    ("text", "is_seen"),
+    ("text", "config"),
     [
-        ("{{ remember_logic() }}", True),
-        ("{{ remember_logic() }}; insert into x select 1", False),
-        ("{{ remember_logic() }}{{ forget_days('day') }}", False),
+        ("{{ remember_logic() }}; insert into x select 1", INCREMENTAL),
+        ("{{ remember_logic() }}{{ asks() }}", INCREMENTAL),
+        ("{{ remember_more() }}", INCREMENTAL),
+        ("{{ remember_logic() }}", {"materialized": "table"}),
     ],
 )
-def test_a_hook_may_write_down_what_made_the_model(
-    project: Project, text: str, *, is_seen: bool
+def test_nothing_else_counts_as_keeping_books(
+    project: Project, text: str, config: dict[str, Any]
 ) -> None:
-    project.macro("remember_logic", "insert into builds.table_logic select 1")
-    members(project, **INCREMENTAL, **{"post-hook": hook(text)})
-    if is_seen:
-        assert project.one().fingerprint
-    else:
-        with pytest.raises(ContractError, match="has a hook that does more"):
-            project.describe()
+    project.macro("remember_logic", BOOKS)
+    project.macro("remember_more", BOOKS)
+    members(project, **config, **{"post-hook": hook(text)})
+    with pytest.raises(ContractError, match="has a hook that does more"):
+        project.describe()
+
+
+def test_books_are_kept_by_a_macro_of_the_project(project: Project) -> None:
+    members(project, **INCREMENTAL, **{"post-hook": hook("{{ remember_logic() }}")})
+    with pytest.raises(ContractError, match="has a hook that does more"):
+        project.describe()
 
 
 def test_seeds_upstream_have_no_hooks(project: Project) -> None:
