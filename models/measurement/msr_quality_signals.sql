@@ -254,7 +254,8 @@ levelled as (
         banded.*,
         usual.usual_value,
         coalesce(usual.history_days, 0) as found_days,
-        coalesce(usual.history_days, 0) < banded.minimum_history_days and banded.accepted_value is not null
+        banded.accepted_value is not null
+        and (usual.history_days is null or usual.history_days < banded.minimum_history_days)
             as is_level_accepted,
         case
             when usual.history_days >= banded.minimum_history_days then usual.usual_value

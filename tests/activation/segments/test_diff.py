@@ -70,7 +70,7 @@ def diff(project: Path, home: Path, *arguments: str) -> Result:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of the project's own, whose working tree holds one change of each kind."""
     folder = tmp_path_factory.mktemp("a project")
-    for name in ("models", "seeds", "snapshots", "macros", "tests/generic"):
+    for name in ("models", "seeds", "snapshots", "macros", "governance", "tests/generic"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(ROOT / name, folder / name)
