@@ -190,5 +190,8 @@ _EXCLUDE = f"""
 update candidates
 set excluded_reason = {literal(Exclusion.IDENTIFIER_SHARED)}, claimant_id = settled.claimant_id
 from settled
-where settled.member_id = candidates.member_id and settled.claimant_id is not null
+where
+    settled.member_id = candidates.member_id
+    and settled.claimant_id is not null
+    and candidates.excluded_reason is null
 """

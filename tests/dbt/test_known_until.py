@@ -19,7 +19,7 @@ import pytest
 
 from activation.lineage import describe_segments
 from tellerline.settings import VAULT
-from tests.dbt.arrivals import CORRECTED_BALANCES, CORRECTED_PAYMENTS, FEEDS, PAST
+from tests.dbt.arrivals import CORRECTED_PAYMENTS, CORRECTED_SNAPSHOT, FEEDS, PAST
 from tests.dbt.nodes import Node
 from tests.dbt.sessions import ROOT, DbtSession
 
@@ -136,14 +136,15 @@ class Files:
             )
             for feed, statement in (
                 ("transactions", CORRECTED_PAYMENTS.replace("2026-06-29", str(PAST))),
-                ("account_snapshot", CORRECTED_BALANCES.replace("2026-05-31", str(PAST))),
+                ("account_snapshot", CORRECTED_SNAPSHOT.replace("2026-05-31", str(PAST))),
             ):
                 load_id = f"{feed}-corrected"
                 rows, days = self.draw.randint(3, 9), self.draw.randint(1, 60)
                 connection.execute(statement.format(load_id=load_id, rows=rows, days=days))
                 connection.execute(
                     f"insert into raw.loads by name select '{load_id}' as load_id, "
-                    f"'{feed}' as feed, date '{PAST}' as business_date, 'loaded' as state"
+                    f"'{feed}' as feed, date '{PAST}' as business_date, 'loaded' as state, "
+                    "feed = 'account_snapshot' as is_whole_day"
                 )
             day = PAST - timedelta(days=self.draw.randint(1, 9))
             rows = self.draw.randint(1, 9)
