@@ -29,11 +29,12 @@ class UnitTest:
 def unit_tests_of(manifest: dict[str, Any], model: str) -> list[UnitTest]:
     """Return the unit tests of a model's SQL as it is on an empty warehouse.
 
-    What a growing run makes of the rows that are held, given as `this`, is other SQL.
+    What a growing run makes of the rows that are held, given as `this`, is other SQL, and so is
+    what comes of overridden variables.
     """
     found = []
     for test in manifest["unit_tests"].values():
-        if test["model"] != model or any(g["input"] == "this" for g in test["given"]):
+        if test["model"] != model or is_of_other_sql(test):
             continue
         rows = test["expect"]["rows"]
         columns = list(rows[0])
@@ -47,6 +48,11 @@ def unit_tests_of(manifest: dict[str, Any], model: str) -> list[UnitTest]:
             )
         )
     return found
+
+
+def is_of_other_sql(test: dict[str, Any]) -> bool:
+    """Return whether a unit test runs other SQL than the model's as it was compiled."""
+    return bool(test.get("overrides")) or any(given["input"] == "this" for given in test["given"])
 
 
 def table_of(reference: str) -> str:
