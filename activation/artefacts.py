@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from tellerline.errors import ContractError, IntegrityError, RunStoppedError
 MANIFEST, RESULTS = "manifest.json", "run_results.json"
 SCHEMA = "/manifest/v12.json"
 COMPILE = "`dbt compile`"
+PROJECT_FILE = "dbt_project.yml"
+# Rows of seeds are read from their files; pages of documentation decide nothing.
+_COMPILED_FOLDERS = ("macros", "models", "seeds", "snapshots")
+_COMPILED_SUFFIXES = frozenset({".sql", ".yml", ".yaml"})
 _NODE = frozenset({"unique_id", "name", "resource_type", "config"})
 _MODEL = frozenset({"database", "schema", "alias", "columns", "original_file_path"})
 
@@ -46,6 +51,34 @@ def read_manifest(path: Path, command: str = COMPILE) -> tuple[dict[str, Any], b
             lacks = ", ".join(sorted(missing)) or "config by name"
             raise _strange(path, f"has no {lacks} of {unique_id}", command)
     return document, data
+
+
+def check_current(manifest: Path, project: Path) -> None:
+    """Hold a manifest to the files of the project as they are now.
+
+    Args:
+        manifest: The file.
+        project: The folder of the project.
+
+    Raises:
+        ContractError: A file that dbt compiles was changed after it compiled the project.
+    """
+    compiled = manifest.stat().st_mtime_ns
+    sources = [project / PROJECT_FILE, *_compiled_files(project)]
+    for source in sorted(sources):
+        if source.stat().st_mtime_ns > compiled:
+            raise ContractError(
+                str(manifest),
+                f"was compiled before {source.relative_to(project)} was changed.",
+                f"Run {COMPILE}.",
+            )
+
+
+def _compiled_files(project: Path) -> Iterator[Path]:
+    for folder in _COMPILED_FOLDERS:
+        for path in (project / folder).rglob("*"):
+            if path.suffix in _COMPILED_SUFFIXES:
+                yield path
 
 
 def read_results(path: Path, command: str) -> dict[str, Any]:

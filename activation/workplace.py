@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from activation.artefacts import PROJECT_FILE
 from activation.context import Context
 from activation.installation import LEDGER_KEY
 from activation.ledger.sequencer import Sequencer
@@ -29,10 +30,10 @@ def read_settings() -> Settings:
         ConfigurationError: The folder is not a Tellerline project.
     """
     project = Path(os.environ.get(PROJECT_VARIABLE, ".")).resolve()
-    if not (project / "dbt_project.yml").is_file():
+    if not (project / PROJECT_FILE).is_file():
         raise ConfigurationError(
             str(project),
-            "is not a Tellerline project (no dbt_project.yml).",
+            f"is not a Tellerline project (no {PROJECT_FILE}).",
             f"Change into the checkout, or set {PROJECT_VARIABLE}.",
         )
     return Settings.from_environment(os.environ, project)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from activation.artefacts import MANIFEST, read_manifest
+from activation.artefacts import MANIFEST, check_current, read_manifest
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import AsJson
 from activation.generated import GeneratedFiles
@@ -116,7 +116,7 @@ def lineage(
             "tellerline dictionary lineage", "takes either a name, --write or --check.", ""
         )
     settings = read_settings()
-    manifest = _read_manifests(settings.target)
+    manifest = _read_manifests(settings)
     feeds = _feed_columns(settings)
     register = read_register(settings.governance, settings.environment)
     if name:
@@ -224,10 +224,11 @@ def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _read_manifests(target: Path) -> Mapping[str, Any]:
+def _read_manifests(settings: Settings) -> Mapping[str, Any]:
     """Return dbt's manifest, with what only the run that wrote the vault has compiled."""
-    manifest, _ = read_manifest(target / MANIFEST)
-    vault = target / VAULT / MANIFEST
+    manifest, _ = read_manifest(settings.target / MANIFEST)
+    check_current(settings.target / MANIFEST, settings.project)
+    vault = settings.target / VAULT / MANIFEST
     return completed(manifest, read_manifest(vault)[0]) if vault.is_file() else manifest
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from activation.artefacts import MANIFEST, read_manifest
+from activation.artefacts import MANIFEST, check_current, read_manifest
 from activation.catalog import check_segments
 from activation.cli.console import err, say, show_json, show_table
 from activation.cli.options import AsJson
@@ -126,6 +126,7 @@ def lock(
     settings = read_settings()
     today = SystemClock().now().date()
     manifest, _ = read_manifest(settings.target / MANIFEST)
+    check_current(settings.target / MANIFEST, settings.project)
     check_segments(manifest)
     lineages = describe_segments(manifest, settings.project)
     refuse_forbidden_basis(

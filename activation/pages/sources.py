@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from activation.artefacts import PROJECT_FILE
 from activation.governance.register import Register
 from activation.governance.segments import SegmentFacts
 from tellerline.documents import check_document, read_yaml
@@ -199,7 +200,7 @@ class Sources:
     @cached_property
     def _tags_of_segments(self) -> tuple[str, ...]:
         """What dbt_project.yml states for every segment."""
-        place: Any = read_yaml(self._project / "dbt_project.yml")
+        place: Any = read_yaml(self._project / PROJECT_FILE)
         for key in ("models", "tellerline", "segments", "+meta", "law_tags"):
             place = place.get(key) if isinstance(place, dict) else None
         return tuple(map(str, place or ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,38 @@ def test_what_was_locked_passes_the_check(project: Project) -> None:
     assert shown["one"]["version"] == "1.0.0"
     assert shown["one"]["law_tags"] == {"npi": "seg_one.member_id ← raw.people.member_id [npi]"}
     assert run(project, "--check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "is_told"),
+    [
+        ("models/core/people.sql", True),
+        ("models/core/people.yml", True),
+        ("macros/clock.sql", True),
+        ("snapshots/people.sql", True),
+        ("seeds/rules.yml", True),
+        ("dbt_project.yml", True),
+        ("seeds/rules.csv", False),
+        ("models/dictionary/pages/page.md", False),
+    ],
+)
+def test_what_was_changed_after_compiling_must_be_compiled(
+    project: Project, file: str, is_told: bool
+) -> None:
+    run(project)
+    path = project.folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert run(project, "--check").exit_code == 0
+    later = (project.folder / "target" / "manifest.json").stat().st_mtime_ns + 3_600_000_000_000
+    os.utime(path, ns=(later, later))
+    result = run(project, "--check")
+    if is_told:
+        assert isinstance(result.exception, ContractError)
+        assert f"was compiled before {file} was changed" in str(result.exception)
+        assert "dbt compile" in str(result.exception)
+    else:
+        assert result.exit_code == 0
 
 
 def test_a_changed_threshold_fails_until_the_version_changes(project: Project) -> None:
