@@ -52,7 +52,8 @@ def unit_tests_of(manifest: dict[str, Any], model: str) -> list[UnitTest]:
 
 def is_of_other_sql(test: dict[str, Any]) -> bool:
     """Return whether a unit test runs other SQL than the model's as it was compiled."""
-    return bool(test.get("overrides")) or any(given["input"] == "this" for given in test["given"])
+    has_variables = bool((test.get("overrides") or {}).get("vars"))
+    return has_variables or any(given["input"] == "this" for given in test["given"])
 
 
 def table_of(reference: str) -> str:
