@@ -5,9 +5,11 @@
     and a run for the last one replaces that day. What stands in the vault is recorded in the vault. The models of the history
     show it as of the as-of day. -#}
 
-{#- What is recorded: kind, relation, and the expressions of subject, version and reason. Segments
-    are found by their metadata, so that a new one is recorded without a line here. In one that
-    is exclusive a member is of one subject at a time: who left it for another is told so. -#}
+{#- What is recorded: kind, relation, the expressions of subject, version and reason, and a query of its
+    definitions and their versions. A segment and the rule for persons are one definition each, every
+    indicator has its own. Segments are found by their metadata, so that a new one is recorded without
+    a line here. In one that is exclusive a member is of one subject at a time: who left it for another
+    is told so. -#}
 {%- macro recorded_collections() -%}
 {%- set found = [] -%}
 {%- for segment in described_segments() -%}
@@ -17,6 +19,8 @@
         'subject': quoted(segment.segment_id),
         'version': quoted(segment.facts.version),
         'reason': 'reason',
+        'definition': quoted(segment.node.name),
+        'definitions': one_definition(segment.node.name, quoted(segment.facts.version)),
     }) -%}
 {%- endfor -%}
 {%- do found.append({
@@ -25,6 +29,8 @@
     'subject': 'kli_id',
     'version': 'cast(kli_version as string)',
     'reason': 'rationale',
+    'definition': 'kli_id',
+    'definitions': indicator_definitions(),
 }) -%}
 {%- do found.append({
     'kind': 'person',
@@ -32,6 +38,8 @@
     'subject': 'person_id',
     'version': "'1'",
     'reason': "resolution_rule || ': ' || evidence",
+    'definition': quoted('fct_person_members'),
+    'definitions': one_definition('fct_person_members', "'1'"),
     'condition': 'membership_count > 1',
     'is_exclusive': true,
 }) -%}
@@ -59,9 +67,21 @@
 {{ return(found) }}
 {%- endmacro -%}
 
-{#- The one version of a segment; an indicator has one of its own, each. -#}
-{%- macro version_of(collection) -%}
-{{ collection.version if collection.kind == 'segment' else 'cast(null as string)' }}
+{%- macro one_definition(name, version) -%}
+select {{ quoted(name) }} as definition_id, {{ version }} as definition_version
+{%- endmacro -%}
+
+{%- macro indicator_definitions() -%}
+select
+    kli_id as definition_id,
+    cast(version as string) as definition_version
+from {{ relation_of(graph.nodes['seed.' ~ project_name ~ '.kli_taxonomy']) }}
+where is_leaf
+{%- endmacro -%}
+
+{#- By which definition somebody is recorded as a member. -#}
+{%- macro definition_of_record() -%}
+case when kind = 'kli' then subject_id else collection end
 {%- endmacro -%}
 
 {%- macro relation_of(node) -%}
@@ -219,6 +239,7 @@ recorded as (
         named.kind,
         named.collection,
         named.subject_id,
+        named.definition_id,
         named.member_id
     from (
         select
@@ -227,6 +248,7 @@ recorded as (
             kind,
             collection,
             subject_id,
+            {{ definition_of_record() }} as definition_id,
             member_id
         from {{ changes }}
     ) as named
@@ -236,12 +258,9 @@ recorded as (
             and named.member_checksum = left_keys.member_checksum
 ),
 
--- The versions of those that have one for all members.
-versions as (
+present_definitions as (
     {%- for collection in collections %}
-    select
-        '{{ collection.node.name }}' as collection,
-        {{ version_of(collection) }} as present_version
+    {{ collection.definitions | indent }}
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -255,11 +274,13 @@ next_places as (
 ),
 
 {% endif -%}
-ranked_observations as (
+former_definitions as (
     select
-        collection,
-        subject_version as former_version,
-        row_number() over (partition by collection order by observed_date desc) as recency
+        coalesce(definition_id, collection) as definition_id,
+        subject_version as definition_version,
+        row_number() over (
+            partition by coalesce(definition_id, collection) order by observed_date desc
+        ) as recency
     from {{ observations }}
 ),
 
@@ -284,26 +305,29 @@ leaves as (
         recorded.kind,
         recorded.collection,
         recorded.subject_id,
-        coalesce(versions.present_version, ranked_observations.former_version) as subject_version,
+        coalesce(present_definitions.definition_version, former_definitions.definition_version)
+            as subject_version,
         recorded.member_id,
         'left' as change,
         case
-            when versions.collection is null then 'no longer defined'
+            when present_definitions.definition_id is null then 'no longer defined'
             {% if exclusive -%}
             when next_places.member_id is not null
                 then 'now under ' || next_places.kind || ' ' || next_places.subject_id
             {% endif -%}
             when members.member_status <> 'active' then 'member is ' || members.member_status
-            when versions.present_version <> ranked_observations.former_version
+            when present_definitions.definition_version <> former_definitions.definition_version
                 then
-                    'version ' || versions.present_version || ' replaced '
-                    || ranked_observations.former_version
+                    'version ' || present_definitions.definition_version || ' replaced '
+                    || former_definitions.definition_version
             else 'conditions no longer met'
         end as reason
     from recorded
-    left join versions on recorded.collection = versions.collection
-    left join ranked_observations
-        on recorded.collection = ranked_observations.collection and ranked_observations.recency = 1
+    left join present_definitions on recorded.definition_id = present_definitions.definition_id
+    left join former_definitions
+        on
+            recorded.definition_id = former_definitions.definition_id
+            and former_definitions.recency = 1
     left join {{ relation_of(members) }} as members on recorded.member_id = members.member_id
     {% if exclusive -%}
     left join next_places
@@ -332,17 +356,30 @@ from changed
 cross join {{ ref('as_of') }} as clock
 {%- endmacro -%}
 
+{#- Each definition with the number of its members, also one that has none. -#}
 {%- macro append_observations(observations, collections) -%}
-insert into {{ observations }} (kind, collection, subject_version, observed_date, membership_count)
+insert into {{ observations }} (
+    kind, collection, definition_id, subject_version, observed_date, membership_count
+)
 {%- for collection in collections %}
 select
     '{{ collection.kind }}' as kind,
     '{{ collection.node.name }}' as collection,
-    {{ version_of(collection) }} as subject_version,
+    defined.definition_id,
+    defined.definition_version as subject_version,
     {{ as_of_date() }} as observed_date,
-    count(*) as membership_count
-from {{ relation_of(collection.node) }}
-where {{ collection.get('condition', 'true') }}
+    coalesce(counted.membership_count, 0) as membership_count
+from (
+    {{ collection.definitions | indent }}
+) as defined
+left join (
+    select
+        {{ collection.definition }} as definition_id,
+        count(*) as membership_count
+    from {{ relation_of(collection.node) }}
+    where {{ collection.get('condition', 'true') }}
+    group by 1
+) as counted on defined.definition_id = counted.definition_id
 {%- if not loop.last %}
 union all
 {%- endif %}

@@ -22,6 +22,12 @@ observations as (
     where observed_date < {{ as_of_date() }}
 ),
 
+kli_observed_days as (
+    select distinct observed_date
+    from observations
+    where kind = 'kli'
+),
+
 kli_changes as (
     select
         subject_id,
@@ -118,12 +124,11 @@ measured as (
 kli_days as (
     select
         kli_changes.subject_id,
-        observations.observed_date,
+        kli_observed_days.observed_date,
         sum(kli_changes.member_change) as member_count
-    from observations
-    inner join kli_changes on observations.observed_date >= kli_changes.change_date
-    where observations.kind = 'kli'
-    group by kli_changes.subject_id, observations.observed_date
+    from kli_observed_days
+    inner join kli_changes on kli_observed_days.observed_date >= kli_changes.change_date
+    group by kli_changes.subject_id, kli_observed_days.observed_date
 ),
 
 -- Another version of a segment is another audience.

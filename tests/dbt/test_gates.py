@@ -24,8 +24,8 @@ AN_ODD_DAY = "accepted_dates = '2026-06-24|2026-06-30'"
 # As if the last nights had seen what the last build saw.
 RECORDED = """
     update history.membership_changes set change_date = change_date - 6;
-    insert into history.observations
-    select kind, collection, subject_version, observed_date - nights.back, membership_count
+    insert into history.observations by name
+    select observations.* replace (observed_date - nights.back as observed_date)
     from history.observations
     cross join (select cast(unnest(range(1, 7)) as integer) as back) as nights;
 """

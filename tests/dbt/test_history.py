@@ -24,15 +24,27 @@ def home(built: DbtSession, tmp_path: Path) -> DbtSession:
 
 def enter_on_the_eve(home: DbtSession, collection: str, version: str, member_id: str) -> None:
     """Record that a member was in a segment when it was observed the day before the last."""
+    subject = collection.removeprefix("seg_")
+    record_on_the_eve(home, ("segment", collection, subject), collection, version, member_id)
+
+
+def had_on_the_eve(home: DbtSession, kli: str, version: str, member_id: str) -> None:
+    """Record that a member had an indicator when it was observed the day before the last."""
+    record_on_the_eve(home, ("kli", "fct_member_klis", kli), kli, version, member_id)
+
+
+def record_on_the_eve(
+    home: DbtSession, subject: tuple[str, str, str], definition: str, version: str, member_id: str
+) -> None:
     with home.connect(read_only=False) as connection:
         connection.execute(
-            "insert into history.membership_changes values "
-            "('segment', ?, replace(?, 'seg_', ''), ?, ?, ?, 'entered', 'why')",
-            [collection, collection, version, member_id, EVE],
+            "insert into history.membership_changes values (?, ?, ?, ?, ?, ?, 'entered', 'why')",
+            [*subject, version, member_id, EVE],
         )
         connection.execute(
-            "insert into history.observations values ('segment', ?, ?, ?, 1)",
-            [collection, version, EVE],
+            "insert into history.observations by name select ? as kind, ? as collection, "
+            "? as definition_id, ? as subject_version, ? as observed_date, 1 as membership_count",
+            [*subject[:2], definition, version, EVE],
         )
 
 
@@ -54,6 +66,27 @@ def test_every_segment_is_recorded_without_being_named(built, models):
     for collection, count, day in observed:
         assert built.rows(f"select count(*) from segments.{collection}") == [(count,)]
         assert day == LAST_DAY
+
+
+def test_every_indicator_is_recorded_with_its_version_and_size(built):
+    assert (
+        built.rows("""
+        from (
+            select definition_id, subject_version, membership_count
+            from history.observations where kind = 'kli'
+        )
+        except all
+        select taxonomy.kli_id, cast(taxonomy.version as varchar), count(held.member_id)
+        from seeds.kli_taxonomy as taxonomy
+        left join klis.fct_member_klis as held on held.kli_id = taxonomy.kli_id
+        where taxonomy.is_leaf
+        group by all
+    """)
+        == []
+    )
+    assert built.rows("select count(*) from history.observations where kind = 'kli'") == built.rows(
+        "select count(*) from seeds.kli_taxonomy where is_leaf"
+    )
 
 
 def test_who_is_in_now_is_who_the_segments_hold(built, models):
@@ -97,6 +130,31 @@ def test_a_leave_says_why(home):
     once = home.rows(CHANGES)
     home.invoke("run", "--select", SEGMENT, OTHER)
     assert home.rows(CHANGES) == once
+
+
+def test_who_has_an_indicator_no_more_is_told_whether_it_changed(home):
+    [(version,)] = home.rows("select version from seeds.kli_taxonomy where kli_id = 'spend__golf'")
+    had_on_the_eve(home, "spend__golf", str(version), "stranger")
+    had_on_the_eve(home, "spend__pets", "0", "stranger")
+    had_on_the_eve(home, "spend__gone", "1", "stranger")
+    # Who entered by a former version and leaves long after it: what was observed last counts.
+    had_on_the_eve(home, "spend__golf", str(version), "another")
+    with home.connect(read_only=False) as connection:
+        connection.execute(
+            "update history.membership_changes set subject_version = '0' "
+            "where member_id = 'another'"
+        )
+    home.invoke("run", "--select", "fct_member_klis")
+    found = home.rows(
+        "select subject_id, member_id, subject_version, reason from history.membership_changes "
+        "where kind = 'kli' and change = 'left'"
+    )
+    assert sorted(found) == [
+        ("spend__golf", "another", str(version), "conditions no longer met"),
+        ("spend__golf", "stranger", str(version), "conditions no longer met"),
+        ("spend__gone", "stranger", "1", "no longer defined"),
+        ("spend__pets", "stranger", "1", "version 1 replaced 0"),
+    ]
 
 
 @pytest.mark.breadth
