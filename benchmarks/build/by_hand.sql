@@ -1229,7 +1229,7 @@ turnover as (
                     then member_categories.count_30_days
                 else 0
             end
-        ) as debit_count_30_days,
+        ) as payment_count_30_days,
         sum(
             case
                 when
@@ -1290,7 +1290,7 @@ joined as (
         coalesce(payees.card_on_file_count, 0) as card_on_file_count,
         coalesce(payees.competitor_product_count, 0) as competitor_product_count,
         coalesce(payees.held_away_loan_amount, 0) as held_away_loan_amount,
-        coalesce(turnover.debit_count_30_days, 0) as debit_count_30_days,
+        coalesce(turnover.payment_count_30_days, 0) as payment_count_30_days,
         turnover.purchase_amount,
         turnover.card_elsewhere_amount,
         turnover.income_amount,
@@ -1345,13 +1345,13 @@ select
         as card_wallet_ratio,
     cast(income_amount / nullif(income_amount + deposit_elsewhere_amount, 0) as decimal(5, 4))
         as deposit_wallet_ratio,
-    cast(debit_count_30_days as integer) as debit_count_30_days,
+    cast(payment_count_30_days as integer) as payment_count_30_days,
     cast(digital_service_count as integer) as digital_service_count,
     -- Wages weigh most: who is paid here lives here.
     cast(
         case when has_direct_deposit then 30 else 0 end
         + case when recurring_payee_count >= 3 then 20 else 0 end
-        + case when debit_count_30_days >= 10 then 20 else 0 end
+        + case when payment_count_30_days >= 10 then 20 else 0 end
         + case when login_count_30_days >= 4 then 15 else 0 end
         + case when product_type_count >= 2 then 15 else 0 end
         as integer
@@ -1362,7 +1362,7 @@ select
             then cast(
                 case when deposit_balance_amount > 0 or last_funded_date is not null then 25 else 0 end
                 + case when last_login_date is not null then 25 else 0 end
-                + case when debit_count_30_days > 0 then 25 else 0 end
+                + case when payment_count_30_days > 0 then 25 else 0 end
                 + case when has_direct_deposit then 25 else 0 end
                 as integer
             )
@@ -1530,7 +1530,7 @@ measured as (
     select member_id, 'card_on_file_count' as measure, cast(card_on_file_count as decimal(18, 4)) as measured_value
     from fct_member_measures
     union all
-    select member_id, 'debit_count_30_days' as measure, cast(debit_count_30_days as decimal(18, 4)) as measured_value
+    select member_id, 'payment_count_30_days' as measure, cast(payment_count_30_days as decimal(18, 4)) as measured_value
     from fct_member_measures
     union all
     select member_id, 'digital_service_count' as measure, cast(digital_service_count as decimal(18, 4)) as measured_value
@@ -2980,7 +2980,7 @@ select
     measures.card_wallet_ratio,
     measures.lending_wallet_ratio,
     measures.deposit_wallet_ratio,
-    coalesce(measures.debit_count_30_days, 0) as debit_count_30_days,
+    coalesce(measures.payment_count_30_days, 0) as payment_count_30_days,
     coalesce(measures.digital_service_count, 0) as digital_service_count,
     coalesce(measures.primary_institution_index, 0) as primary_institution_index,
     case

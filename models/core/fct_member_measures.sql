@@ -120,7 +120,7 @@ turnover as (
                     then member_categories.count_30_days
                 else 0
             end
-        ) as debit_count_30_days,
+        ) as payment_count_30_days,
         sum(
             case
                 when
@@ -181,7 +181,7 @@ joined as (
         coalesce(payees.card_on_file_count, 0) as card_on_file_count,
         coalesce(payees.competitor_product_count, 0) as competitor_product_count,
         coalesce(payees.held_away_loan_amount, 0) as held_away_loan_amount,
-        coalesce(turnover.debit_count_30_days, 0) as debit_count_30_days,
+        coalesce(turnover.payment_count_30_days, 0) as payment_count_30_days,
         turnover.purchase_amount,
         turnover.card_elsewhere_amount,
         turnover.income_amount,
@@ -238,13 +238,13 @@ final as (
             as card_wallet_ratio,
         cast(income_amount / nullif(income_amount + deposit_elsewhere_amount, 0) as decimal(5, 4))
             as deposit_wallet_ratio,
-        cast(debit_count_30_days as integer) as debit_count_30_days,
+        cast(payment_count_30_days as integer) as payment_count_30_days,
         cast(digital_service_count as integer) as digital_service_count,
         -- Wages and pensions weigh most: who is paid here lives here.
         cast(
             case when has_direct_deposit then 30 else 0 end
             + case when recurring_payee_count >= 3 then 20 else 0 end
-            + case when debit_count_30_days >= 10 then 20 else 0 end
+            + case when payment_count_30_days >= 10 then 20 else 0 end
             + case when login_count_30_days >= 4 then 15 else 0 end
             + case when product_type_count >= 2 then 15 else 0 end
             as integer
@@ -255,7 +255,7 @@ final as (
                 then cast(
                     case when deposit_balance_amount > 0 or last_funded_date is not null then 25 else 0 end
                     + case when last_login_date is not null then 25 else 0 end
-                    + case when debit_count_30_days > 0 then 25 else 0 end
+                    + case when payment_count_30_days > 0 then 25 else 0 end
                     + case when has_direct_deposit then 25 else 0 end
                     as integer
                 )

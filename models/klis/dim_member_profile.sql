@@ -168,7 +168,7 @@ final as (
         measures.card_wallet_ratio,
         measures.lending_wallet_ratio,
         measures.deposit_wallet_ratio,
-        coalesce(measures.debit_count_30_days, 0) as debit_count_30_days,
+        coalesce(measures.payment_count_30_days, 0) as payment_count_30_days,
         coalesce(measures.digital_service_count, 0) as digital_service_count,
         coalesce(measures.primary_institution_index, 0) as primary_institution_index,
         case

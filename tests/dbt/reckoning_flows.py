@@ -157,7 +157,7 @@ class Measures:
                 self.sum(member, 90, "credit", lambda c: self.parents[c] == "income"),
                 self.sum(member, 90, "credit", lambda c: c == "deposit_transfers"),
             ),
-            "debit_count_30_days": sum(
+            "payment_count_30_days": sum(
                 p.direction == "debit"
                 and p.reading.category not in ("withheld", "internal_transfers")
                 for p in self.recent(member, 30)
@@ -169,7 +169,7 @@ class Measures:
         self, member: str, measures: dict[str, float | None], logins: int
     ) -> dict[str, float | None]:
         bank, today = self.institution, self.today
-        payments = measures["debit_count_30_days"] or 0
+        payments = measures["payment_count_30_days"] or 0
         payees = measures["recurring_payee_count"] or 0
         is_paid = self.is_paid_here(member)
         uses = [self.count(bank.uses[member][use], 90) for use in ("bill_pay", "p2p", "rdc")]

@@ -73,8 +73,8 @@ def test_rules_that_speak_of_sensitive_matters_are_refused(spoiled, checks, kli_
     [
         ("kli_pages", "('intent__x', '/products/health-savings', 1)"),
         ("kli_pages", "('intent__church_loans', '/products/x', 1)"),
-        ("kli_bands", "('client__hardship', 'debit_count_30_days', 0, '1', 1.00, 'Payments')"),
-        ("kli_bands", "('client__x', 'debit_count_30_days', 0, '1', 1.00, 'Casino visits')"),
+        ("kli_bands", "('client__hardship', 'payment_count_30_days', 0, '1', 1.00, 'Payments')"),
+        ("kli_bands", "('client__x', 'payment_count_30_days', 0, '1', 1.00, 'Casino visits')"),
         ("merchant_words", "('word_clinics', 'CLINICS', 'personal_services', '', 0.80)"),
         ("merchant_words", "('word_x', 'SPORTSBOOKS', 'entertainment', '', 0.80)"),
         ("merchant_categories", "('churches', 'leisure', 'X', null, 'local')"),

@@ -22,7 +22,7 @@ measured as (
         'primary_institution_index', 'card_wallet_ratio', 'lending_wallet_ratio',
         'deposit_wallet_ratio', 'held_away_loan_amount', 'competitor_product_count',
         'product_type_count', 'loan_balance_amount', 'pay_cadence_days', 'days_to_next_pay',
-        'recurring_payee_count', 'subscription_count', 'card_on_file_count', 'debit_count_30_days',
+        'recurring_payee_count', 'subscription_count', 'card_on_file_count', 'payment_count_30_days',
         'digital_service_count', 'activation_score',
     ] %}
     select
