@@ -157,7 +157,7 @@ def _owed(kli_id: str, kinds: tuple[str, ...], days: int) -> Claim:
 
 def _incomes() -> Iterator[Claim]:
     def paid_here(t: Truth) -> bool:
-        return any(s["where"] == "here" and t.is_current(s) for s in t.stints("wages"))
+        return any(s["where"] == "here" and t.is_current(s) for s in t.stints("wages", "pension"))
 
     def paid_elsewhere(t: Truth) -> bool:
         return any(s["where"] == "elsewhere" and t.is_current(s) for s in t.stints("wages"))
