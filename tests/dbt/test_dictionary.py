@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from activation.segments.template import owners_of
@@ -278,6 +279,18 @@ class Redefined:
 
 
 def test_a_day_that_is_built_several_times_has_one_version(built, tmp_path):
+    story = Redefined(built, tmp_path)
+    story.load(1)
+    for title in ("a", "b"):
+        story.build(title)
+    story.load(2)
+    for title in ("c", "d"):
+        story.build(title)
+    assert story.changes() == [(1, "added", None, None), (2, "changed", "b", "d")]
+
+
+@pytest.mark.breadth
+def test_days_that_are_built_again_or_taken_back_have_one_version(built, tmp_path):
     story = Redefined(built, tmp_path)
     # The first day once more, with an entry that comes and goes.
     story.build("gone by the evening")
