@@ -188,8 +188,50 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             ),
         ),
         (
+            "assert_segments_are_sound",
+            (
+                "insert into dictionary.dict_segments by name (select * replace ("
+                "'seg_retention__unlisted' as model_name) from dictionary.dict_segments limit 1)"
+            ),
+        ),
+        (
+            "assert_segments_are_sound",
+            (
+                "update dictionary.dict_attributes set allowed_destinations = ['mailhouse'] "
+                "where model_name = 'act_attributes' and attribute_name = 'tenure_band'"
+            ),
+        ),
+        (
+            "assert_segments_are_sound",
+            "delete from dictionary.dict_attributes where attribute_name = 'tenure_band'",
+        ),
+        (
             "assert_rules_agree_with_taxonomy",
             "update seeds.kli_taxonomy set version = 2 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_rules set minimum_count = 4 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_rules set minimum_amount = 60.50 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_rules set window_days = 18 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_bands set kli_id = 'client__x' where kli_id = 'client__primary'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "insert into seeds.kli_pages values ('intent__x', '/x', 1)",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "insert into seeds.zip_regions values ('999', 'geography__x', 'Nowhere')",
         ),
         (
             "assert_rules_agree_with_taxonomy",
