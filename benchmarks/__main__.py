@@ -28,7 +28,7 @@ BENCHMARKS: dict[str, Callable[[int], Iterator[Figure]]] = {
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(help=f"Any of {', '.join(BENCHMARKS)} [default: all].")
+        list[str] | None, typer.Argument(help=f"Any of {', '.join(BENCHMARKS)}; all when absent.")
     ] = None,
     members: Annotated[
         int, typer.Option(help="Members; 0 for the size that the goal speaks of.")

@@ -45,10 +45,10 @@ def init(
 
 def ingest(
     landing: Annotated[
-        Path | None, typer.Option(help="Folder where files arrive [default: HOME/landing].")
+        Path | None, typer.Option(help="Folder where files arrive; HOME/landing when absent.")
     ] = None,
     contracts: Annotated[
-        Path | None, typer.Option(help="Folder of feed contracts [default: ingestion/feeds].")
+        Path | None, typer.Option(help="Folder of feed contracts; ingestion/feeds when absent.")
     ] = None,
     release: Annotated[
         list[str] | None,

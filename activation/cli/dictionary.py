@@ -79,7 +79,7 @@ def show(
         raise UsageError(
             name,
             "is not in the published dictionary.",
-            f"{known_names(name, _names())} List all with `tellerline dictionary show`.",
+            f"{known_names(name, _names())} List all with `tellerline dictionary show`.".lstrip(),
         )
     if as_json:
         show_json(found)
@@ -169,6 +169,9 @@ def changes(
     rows = _read("dict_changes", where, [segment] if segment else [])
     if as_json:
         show_json(rows)
+        return
+    if not rows:
+        say("No change is on record that fits.")
         return
     show_table(
         "Changes", CHANGE_COLUMNS, [[_text(row[key]) for key in CHANGE_COLUMNS] for row in rows]

@@ -135,10 +135,10 @@ def forget(
 
 def verify(
     ledger: Annotated[
-        Path | None, typer.Option(help="Folder of the log [default: HOME/ledger].")
+        Path | None, typer.Option(help="Folder of the log; HOME/ledger when absent.")
     ] = None,
     vkey: Annotated[
-        Path | None, typer.Option(help="Verifier key file [default: HOME/ledger.vkey].")
+        Path | None, typer.Option(help="Verifier key file; HOME/ledger.vkey when absent.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -72,7 +72,7 @@ def new(
 def diff(
     base: Annotated[str, typer.Argument(help="The commit, branch or tag before.")],
     head: Annotated[
-        str | None, typer.Argument(help="The one after [default: the working tree].")
+        str | None, typer.Argument(help="The one after; the working tree when absent.")
     ] = None,
     members: Annotated[
         bool, typer.Option("--members", help="Name who comes in and goes out, by pseudonym.")

@@ -13,6 +13,7 @@ from activation.pages.markdown import (
     page_name,
     table,
 )
+from activation.pages.scores import score_cards
 from activation.pages.sources import Indicator, Sources
 from tellerline.errors import ContractError
 
@@ -90,6 +91,7 @@ def family_block(sources: Sources, family: Indicator) -> str:
                 [_line(leaf, models) for leaf in leaves if leaf.parent == parent],
             )
         )
+    parts.append(score_cards(sources, family.kli_id))
     used = [leaf for leaf in leaves if leaf.segments]
     parts += [
         "## Audiences that read them" if used else "",

@@ -94,6 +94,19 @@ class Audience:
         return self.model.folder
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score as its definition says it, with what was measured of it.
+
+    Args:
+        facts: Its line of the definitions.
+        measured: Lines of the measurements by measure; those by decile are left out.
+    """
+
+    facts: Mapping[str, str]
+    measured: Mapping[str, Mapping[str, str]]
+
+
 class Sources:
     """The files of one project.
 
@@ -128,6 +141,33 @@ class Sources:
             "kli_rules", "kli_id", "match_on", "match_values", "direction", "member_type"
         )
         return {row["kli_id"]: row for row in rows}
+
+    @cached_property
+    def scores(self) -> tuple[Score, ...]:
+        """Every score with what was measured of its version."""
+        measured = {
+            (row["score_id"], row["version"], row["measure"]): row
+            for row in self._seed(
+                "scores/score_measurements", "score_id", "version", "measure", "decile",
+                "measured_value", "measured_on",
+            )
+            if not row["decile"]
+        }  # fmt: skip
+        return tuple(
+            Score(
+                facts=row,
+                measured={
+                    measure: found
+                    for (score_id, version, measure), found in measured.items()
+                    if (score_id, version) == (row["score_id"], row["version"])
+                },
+            )
+            for row in self._seed(
+                "scores/score_definitions", "score_id", "version", "title", "purpose", "population",
+                "outcome", "indicator", "floor_measure", "floor_value", "maximum_psi", "owner",
+                "review_date", "limits",
+            )
+        )  # fmt: skip
 
     @cached_property
     def law_tags(self) -> Mapping[str, Mapping[str, str]]:

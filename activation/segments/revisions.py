@@ -24,7 +24,7 @@ from activation.artefacts import MANIFEST, read_manifest
 from activation.lineage import SegmentLineage, describe_segments
 from activation.publication import open_warehouse
 from tellerline.canonical import parse_json
-from tellerline.errors import RunStoppedError, UsageError
+from tellerline.errors import ContractError, RunStoppedError, UsageError
 from tellerline.settings import HOME_VARIABLE, Settings
 
 WORKING_TREE = "the working tree"
@@ -96,6 +96,7 @@ class Workbench:
 
         Raises:
             RunStoppedError: dbt cannot compile it.
+            ContractError: Lineage refuses something in it.
         """
         target = self.folder / name / "target"
         target.mkdir(parents=True)
@@ -110,7 +111,16 @@ class Workbench:
         options = ("--full-refresh", *WITHOUT_TESTS, "--select", *UPSTREAM)
         self._dbt(label, folder, home, target, "compile", *options)
         manifest, _ = read_manifest(target / MANIFEST)
-        return Revision(label, folder, target, manifest, describe_segments(manifest, folder))
+        try:
+            lineages = describe_segments(manifest, folder)
+        except ContractError as error:
+            # Of two revisions it is not plain which one is meant, and an older one stays as it is.
+            raise ContractError(
+                f"{label}: {error.subject}",
+                error.problem,
+                f"{error.remedy} Or compare with another revision.".lstrip(),
+            ) from error
+        return Revision(label, folder, target, manifest, lineages)
 
     def build(self, revision: Revision, names: Iterable[str]) -> None:
         """Build models and seeds of a revision in the copy, from its raw rows in full.

@@ -12,7 +12,7 @@ HEAD = """\
 Made by `python -m benchmarks scores` from `seeds/scores/`; not edited by hand. What a score is for
 and until when it may be used stands in `score_definitions.csv`, its points in
 `score_coefficients.csv` (`python -m benchmarks.scoring` trains them), what was found of it in
-`score_measurements.csv`.
+`score_measurements.csv`. `tellerline dictionary pages --write` brings new figures to dbt docs.
 
 - A scorecard adds the points of one bin a feature: 500 stands for average odds, and each 100 more
   double them. The three bins that add most, and ten at least, are the member's

@@ -73,6 +73,8 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert re.search(rf"Example: .*tellerline {' '.join(words)}", result.output)
+    # A default in square brackets is taken for markup, and what it says is lost.
+    assert " ." not in re.sub(r"[\s│]+", " ", result.output)
 
 
 def test_what_there_is_to_do_is_listed() -> None:

@@ -226,7 +226,9 @@ def test_a_line_without_owner_or_reason_is_refused(gate, manifest, lacking):
     )
     assert gate.connection.execute(check).fetchall() == []
     gate.connection.execute(f"update seeds.quality_bands set {lacking} = '' where subject = '*'")
-    assert gate.connection.execute(check).fetchall() == [("it has an owner and a reason", 4)]
+    assert gate.connection.execute(check).fetchall() == [
+        ("it has an owner and a reason", 4, "feed_delay *")
+    ]
 
 
 def test_a_gate_that_refused_stops_the_publication_and_says_why(built, tmp_path: Path):

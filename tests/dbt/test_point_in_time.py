@@ -398,3 +398,15 @@ def test_a_corrected_snapshot_is_the_whole_of_a_day_that_is_held(
     day = min(row[0] for row in after)
     assert {"corrected" in row for row in after if row[0] == day} == {True}
     assert [row for row in after if row[0] != day] == [row for row in before if row[0] != day]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        '{as_of_date: "2026-05-31"}',
+        '{as_of_date: "2026-05-31", known_until: "2026-06-01T06:00:00Z"}',
+    ],
+)
+def test_what_a_past_day_is_asked_with_moves_no_unit_test(built, tmp_path, variables):
+    past = built.copied_to(tmp_path)
+    past.invoke("test", "--select", "as_of,test_type:unit", "--vars", variables)

@@ -188,8 +188,50 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             ),
         ),
         (
+            "assert_segments_are_sound",
+            (
+                "insert into dictionary.dict_segments by name (select * replace ("
+                "'seg_retention__unlisted' as model_name) from dictionary.dict_segments limit 1)"
+            ),
+        ),
+        (
+            "assert_segments_are_sound",
+            (
+                "update dictionary.dict_attributes set allowed_destinations = ['mailhouse'] "
+                "where model_name = 'act_attributes' and attribute_name = 'tenure_band'"
+            ),
+        ),
+        (
+            "assert_segments_are_sound",
+            "delete from dictionary.dict_attributes where attribute_name = 'tenure_band'",
+        ),
+        (
             "assert_rules_agree_with_taxonomy",
             "update seeds.kli_taxonomy set version = 2 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_rules set minimum_count = 4 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_rules set minimum_amount = 60.50 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_rules set window_days = 18 where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "update seeds.kli_bands set kli_id = 'client__x' where kli_id = 'client__primary'",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "insert into seeds.kli_pages values ('intent__x', '/x', 1)",
+        ),
+        (
+            "assert_rules_agree_with_taxonomy",
+            "insert into seeds.zip_regions values ('999', 'geography__x', 'Nowhere')",
         ),
         (
             "assert_rules_agree_with_taxonomy",
@@ -292,3 +334,39 @@ def test_each_guard_notices_what_it_guards(spoiled, checks, name, change):
     assert failures(spoiled, check) == []
     spoiled.execute(change)
     assert failures(spoiled, check)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        (
+            "kli_bands__holds",
+            "update seeds.kli_bands set confidence = 2 where kli_id = 'client__primary'",
+            "is broken 1 times, such as by client__primary",
+        ),
+        (
+            "dict_attributes__holds",
+            (
+                "update dictionary.dict_attributes set owner = '' "
+                "where model_name = 'dim_merchants' and attribute_name = 'merchant_id'"
+            ),
+            "it has an owner is broken 1 times, such as by dim_merchants.merchant_id",
+        ),
+        (
+            "kli_taxonomy__parent_is_known",
+            "update seeds.kli_taxonomy set parent = 'spendd' where kli_id = 'spend__golf'",
+            "parent has spendd, which is no known kli_id",
+        ),
+        (
+            "dim_members__holds",
+            "insert into core.dim_members by name (select * from core.dim_members limit 1)",
+            "key member_id is broken 1 times",
+        ),
+    ],
+)
+def test_a_refusal_names_the_line_and_never_a_member(spoiled, built, name, change, said):
+    node = next(n for n in built.manifest["nodes"].values() if n["name"] == name)
+    spoiled.execute(change)
+    words = node["config"]["meta"]["words"]
+    found = failures(spoiled, f"select {words} from ({node['compiled_code']})")
+    assert [row[0] for row in found if row[0].endswith(said)]

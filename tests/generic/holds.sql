@@ -2,10 +2,13 @@
 
     key: columns that are never null and unique together.
     conditions: for each name, an expression that no row makes false.
+    named_by: an expression that names a row which breaks a condition, for the words of a refusal.
+        Only where rows are of no member.
     Columns have the values that their YAML lists; null is none of them and allowed. -#}
-{% test holds(model, key=[], conditions={}) %}
+{% test holds(model, key=[], conditions={}, named_by=none) %}
 
-{{ config(meta={'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"}) }}
+{{ config(meta={'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"
+    ~ " || coalesce(', such as by ' || example, '')"}) }}
 
 {%- set promises = listed_values_of(model) -%}
 {%- do promises.update(conditions) %}
@@ -24,7 +27,12 @@ counted as (
             then 1 else 0 end) as without_key
         {%- endif %}
         {%- for name, condition in promises.items() %},
-        sum(case when not ({{ condition }}) then 1 else 0 end) as broken_{{ loop.index }}
+        sum(case when not ({{ condition }}) then 1 else 0 end) as broken_{{ loop.index }},
+        {% if named_by -%}
+        min(case when not ({{ condition }}) then {{ named_by }} end) as example_{{ loop.index }}
+        {%- else -%}
+        cast(null as string) as example_{{ loop.index }}
+        {%- endif %}
         {%- endfor %}
     from checked
 ),
@@ -58,7 +66,8 @@ broken as (
     {% if key -%}
     select
         'key {{ key | join(', ') }}' as promise,
-        (select count(*) from clashes) + coalesce(without_key, 0) as broken_count
+        (select count(*) from clashes) + coalesce(without_key, 0) as broken_count,
+        cast(null as string) as example
     from counted
     {% endif -%}
     {%- for name in promises %}
@@ -67,7 +76,8 @@ broken as (
     {%- endif %}
     select
         {{ quoted(name) }} as promise,
-        broken_{{ loop.index }} as broken_count
+        broken_{{ loop.index }} as broken_count,
+        example_{{ loop.index }} as example
     from counted
     {%- endfor %}
 )

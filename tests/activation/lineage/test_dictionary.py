@@ -388,6 +388,15 @@ def test_the_published_dictionary_from_the_command_line(
     assert "logic_digest" in run(project, "changes", TELLERLINE_HOME=home).stdout
 
 
+def test_a_dictionary_that_never_changed_says_so(
+    installation: Installation, project: Project
+) -> None:
+    unchanged = {"dict_changes": f"select * from ({WORDS['dict_changes']}) where false"}
+    publish(installation, 12, tables=WORDS | unchanged)
+    shown = run(project, "changes", TELLERLINE_HOME=str(installation.settings.home))
+    assert (shown.exit_code, shown.stdout) == (0, "No change is on record that fits.\n")
+
+
 def test_without_a_publication_there_is_no_dictionary(project: Project) -> None:
     home = str(project.folder / "nowhere")
     error = run(project, "show", TELLERLINE_HOME=home).exception

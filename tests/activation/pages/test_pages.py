@@ -41,6 +41,19 @@ spend__near,spend,spend__place,Buys nearby,Near home.,restricted,1,true,true,npi
 kli_id,match_on,match_values,direction,member_type
 spend__coffee,category,coffee_shops|bakeries,debit,individual
 """,
+    "scores/score_definitions": """\
+score_id,version,title,purpose,population,outcome,indicator,floor_measure,floor_value,maximum_psi,\
+owner,review_date,limits
+near,2,Nearness,Whom to call.,Adults.,Buys nearby.,near,auc,0.65,0.25,a_team,2027-10-31,Guesses.
+far,1,Farness,Nobody.,Adults.,Leaves.,far,auc,0.65,0.25,a_team,2027-10-31,None.
+""",
+    "scores/score_measurements": """\
+score_id,version,measure,decile,measured_value,measured_on
+near,1,auc,,0.999,2026-10-31
+near,2,auc,,0.7294,2026-10-31
+near,2,psi,,0.0036,2026-10-31
+near,2,observed_ratio,1,0.5,2026-10-31
+""",
     "governance/law_tags": """\
 law_tag,title,meaning,citation
 npi,Personal,About a member.,Regulation P
@@ -271,4 +284,23 @@ def test_a_seed_that_cannot_be_read_is_named(house: House) -> None:
         _ = house.pages
     (house.folder / "seeds" / "kli_taxonomy.csv").unlink()
     with pytest.raises(ContractError, match=r"kli_taxonomy.*is missing"):
+        _ = house.pages
+
+
+def test_a_family_whose_indicator_a_score_makes_shows_the_score_cards(house: House) -> None:
+    text = house.pages["indicators_spend"]
+    assert (
+        "| **Nearness** `near`, version 2 | Whom to call. Adults. | Buys nearby. "
+        "| area under the curve 0.729 (at least 0.65); stability index 0.004 (at most 0.25) "
+        "| Guesses. | by 31 October 2027, a team |"
+    ) in text
+    assert "| **Farness** `far`, version 1 | Nobody. Adults. | Leaves. | not measured |" in text
+    assert "(#!/model/model.tellerline.msr_score_cards)" in text
+    house.seed("scores/score_definitions", "Buys nearby.,near,", "Buys nearby.,nigh,")
+    assert "Score cards" not in house.pages["indicators_spend"]
+
+
+def test_a_score_without_a_day_of_review_is_refused(house: House) -> None:
+    house.seed("scores/score_definitions", "a_team,2027-10-31,Guesses.", "a_team,soon,Guesses.")
+    with pytest.raises(ContractError, match="the score near: has a date or a number"):
         _ = house.pages

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from activation.cli.app import app
 from activation.segments.revisions import Workbench
-from tellerline.errors import RunStoppedError, UsageError
+from tellerline.errors import ContractError, RunStoppedError, UsageError
 from tellerline.settings import Settings
 from tests.dbt.sessions import ROOT, DbtSession
 
@@ -220,3 +220,27 @@ def test_what_dbt_says_of_a_failure_is_not_shown(tmp_path: Path) -> None:
         "the working tree: cannot be compiled on this warehouse. "
         "Run `dbt compile` on a checkout of it to see why."
     )
+
+
+def test_what_lineage_refuses_names_the_revision(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    segments = project / "models" / "segments"
+    segments.mkdir(parents=True)
+    shutil.copy(ROOT / "profiles.yml", project)
+    (project / "dbt_project.yml").write_text("name: tellerline\nprofile: tellerline\n")
+    (segments / "seg_retention__grown.sql").write_text(
+        "{{ config(materialized='incremental') }} select 'm' as member_id, 'r' as reason"
+    )
+    (segments / "seg_retention__grown.yml").write_text(
+        "models: [{name: seg_retention__grown, config: {meta: {segment: {version: '1.0.0'}}}}]"
+    )
+    settings = Settings.from_environment(dict(os.environ), project)
+    with pytest.raises(ContractError) as caught:
+        Workbench(settings, tmp_path / "bench").compile("head", None)
+    assert str(caught.value).startswith("the working tree: seg_retention__grown: ")
+    assert str(caught.value).endswith(" Or compare with another revision.")
+
+
+def test_help_says_what_stands_for_the_second_revision() -> None:
+    shown = CliRunner().invoke(app, ["segment", "diff", "--help"]).stdout
+    assert "The one after; the working tree when absent." in " ".join(shown.split())
