@@ -143,15 +143,20 @@ def refresh(seeds: Path, index: Path) -> int:
     count = 0
     for brand in _chosen(index, taken, forbidden_words(seeds)):
         merchant_id = re.sub(r"[^a-z0-9]+", "_", words_of(brand.name).lower()).strip("_")
-        if merchant_id in own_ids:
+        # A brand whose every text means another merchant is that one by another spelling.
+        own_texts = [
+            (number, pattern)
+            for number, pattern in enumerate(patterns_of(brand.name, common), 1)
+            if pattern.text not in taken
+        ]
+        if merchant_id in own_ids or not own_texts:
             continue
         own_ids.add(merchant_id)
         count += 1
         merchants.append((merchant_id, brand.name, brand.category_id, INDEX))
-        for number, pattern in enumerate(patterns_of(brand.name, common), 1):
-            if pattern.text not in taken:
-                taken.add(pattern.text)
-                patterns.append(pattern.row(f"{merchant_id}_{number}", merchant_id))
+        for number, pattern in own_texts:
+            taken.add(pattern.text)
+            patterns.append(pattern.row(f"{merchant_id}_{number}", merchant_id))
     write_rows(
         seeds / MERCHANTS, ("merchant_id", "merchant_name", "category_id", "source"), merchants
     )

@@ -58,6 +58,11 @@ def test_no_merchant_tells_anything_sensitive():
     assert not is_sensitive("Navy Federal Credit Union", words)
 
 
+def test_every_merchant_is_recognised_by_something():
+    merchants = {row["merchant_id"] for row in read_seed("merchants")}
+    assert merchants == {row["merchant_id"] for row in read_seed("merchant_patterns")}
+
+
 def test_no_pattern_means_two_merchants():
     meant: dict[str, set[str]] = {}
     for row in read_seed("merchant_patterns"):
