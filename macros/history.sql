@@ -148,7 +148,10 @@ select count(*)
 from {{ clock }} as clock
 where
     clock.received_until_ts is null
-    and clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
+    and clock.as_of_date <= (
+        select max(loads.business_date) from {{ loads }} as loads
+        where loads.state = 'loaded'
+    )
     and clock.as_of_date >= (
         select coalesce(max(seen.observed_date), clock.as_of_date)
         from {{ observations }} as seen
