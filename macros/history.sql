@@ -148,7 +148,10 @@ select count(*)
 from {{ clock }} as clock
 where
     clock.received_until_ts is null
-    and clock.as_of_date <= (select max(loads.business_date) from {{ loads }} as loads)
+    and clock.as_of_date <= (
+        select max(loads.business_date) from {{ loads }} as loads
+        where loads.state = 'loaded'
+    )
     and clock.as_of_date >= (
         select coalesce(max(seen.observed_date), clock.as_of_date)
         from {{ observations }} as seen
@@ -387,8 +390,10 @@ union all
 {%- endmacro -%}
 
 {#- The spells of one kind in a history as they were known on the as-of day: one row each time that a
-    member was in. Who was in when a collection was first observed may have entered before. -#}
+    member was in. Who was in when a definition was first observed may have entered before. -#}
 {%- macro membership_spells(kind, changes, observations) -%}
+{#- Of a segment or the rule for persons, the collection is the one definition. -#}
+{%- set has_own_definitions = kind == 'kli' -%}
 with
 
 changes as {{ read_by_each() }} (
@@ -400,10 +405,34 @@ first_observed as (
     select
         collection,
         min(observed_date) as first_observed_date
+        {%- if has_own_definitions %},
+        min(case when definition_id is not null then observed_date end) as first_told_apart_date
+        {%- endif %}
     from {{ observations }}
     group by collection
 ),
 
+{% if has_own_definitions -%}
+-- Definitions that came to a collection later. Where definitions were not told apart at first, those
+-- that were there when they were count from the collection's first day.
+added_definitions as (
+    select
+        observed.collection,
+        observed.definition_id,
+        observed.first_observed_date
+    from (
+        select
+            collection,
+            definition_id,
+            min(observed_date) as first_observed_date
+        from {{ observations }}
+        group by collection, definition_id
+    ) as observed
+    inner join first_observed on observed.collection = first_observed.collection
+    where observed.first_observed_date > first_observed.first_told_apart_date
+),
+
+{% endif -%}
 -- Most who entered never left: only where somebody did, a leave is looked for behind each entry.
 leavers as (
     select distinct
@@ -445,9 +474,21 @@ spells as (
         paired.reason as entry_reason,
         paired.left_date,
         paired.leave_reason,
+        {% if has_own_definitions -%}
+        paired.change_date
+        > coalesce(added_definitions.first_observed_date, first_observed.first_observed_date)
+            as is_entry_observed
+        {%- else -%}
         paired.change_date > first_observed.first_observed_date as is_entry_observed
+        {%- endif %}
     from paired
     left join first_observed on paired.collection = first_observed.collection
+    {% if has_own_definitions -%}
+    left join added_definitions
+        on
+            paired.collection = added_definitions.collection
+            and paired.subject_id = added_definitions.definition_id
+    {% endif -%}
     where paired.change = 'entered'
 )
 {%- endmacro -%}

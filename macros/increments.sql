@@ -1,10 +1,11 @@
 {#- When an incremental table is made anew from all that there is. With days added to it one by one, it
     would hold some days by the old logic and some by the new once a model or a macro is changed; so
-    each says in `builds.table_logic` what it was made by. -#}
+    each says in `builds.table_logic` what it was made by. So it says as of which day it stands: where the
+    day goes back, what left a window by then would not come back. -#}
 
 {#- Replaces dbt's own: with --full-refresh as ever, of a past day or of what was known by then, from
     which the next build goes on, and where the table was made by other logic than stands in the project
-    now. -#}
+    now, or as of a later day. -#}
 {%- macro should_full_refresh() -%}
 {{ return(
     dbt.should_full_refresh()
@@ -27,6 +28,11 @@
 )) }}
 {%- endmacro -%}
 
+{#- Looked up too: not every such model refers to the day itself. -#}
+{%- macro clock_relation() -%}
+{{ return(relation_of(model_called('as_of'))) }}
+{%- endmacro -%}
+
 {%- macro is_made_by_this_logic() -%}
 {%- if not execute -%}{{ return(false) }}{%- endif -%}
 {%- set logic = table_logic() -%}
@@ -36,17 +42,22 @@ select count(*) from {{ logic }} as known
 where
     known.table_name = {{ quoted(this.identifier) }}
     and known.logic_checksum = {{ quoted(logic_checksum()) }}
+    and known.as_of_date <= (select clock.as_of_date from {{ clock_relation() }} as clock)
 {%- endset -%}
 {{ return(run_query(question).rows[0][0] > 0) }}
 {%- endmacro -%}
 
-{#- The last hook of each incremental model, in the transaction that made it anew. -#}
+{#- The last hook of each incremental model, in the transaction that changed it. -#}
 {%- macro remember_logic() -%}
-{%- if execute and not is_incremental() -%}
+{%- if execute -%}
 {%- set logic = table_logic() -%}
 delete from {{ logic }} where table_name = {{ quoted(this.identifier) }};
-insert into {{ logic }} (table_name, logic_checksum)
-values ({{ quoted(this.identifier) }}, {{ quoted(logic_checksum()) }})
+insert into {{ logic }} (table_name, logic_checksum, as_of_date)
+select
+    {{ quoted(this.identifier) }} as table_name,
+    {{ quoted(logic_checksum()) }} as logic_checksum,
+    clock.as_of_date
+from {{ clock_relation() }} as clock
 {%- endif -%}
 {%- endmacro -%}
 

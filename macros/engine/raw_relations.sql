@@ -8,7 +8,7 @@ select
     table_catalog || '.' || table_schema || '.' || table_name as relation_name,
     column_name
 from system.information_schema.columns
-where table_schema in ('raw', 'history')
+where table_schema in ('raw', 'history', 'builds')
 {%- endmacro -%}
 
 {#- The databases that this command may write. -#}

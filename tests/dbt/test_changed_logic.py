@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dbt.sessions import DbtSession
+from tests.dbt.sessions import LAST_DAY, DbtSession
 
 GROWING = (
     "stg_alkami__account_snapshots",
@@ -21,6 +22,7 @@ GROWING = (
 )
 LOGIC = "select table_name, logic_checksum from builds.table_logic"
 SPEND_DAYS = "select * from core.fct_member_spend_days order by all"
+CATEGORIES = "select * from core.fct_member_categories order by all"
 PLACES = "select rowid, * from core.fct_member_spend_days order by all"
 
 
@@ -101,6 +103,25 @@ def test_what_a_table_does_not_rest_on_is_changed(home):
     build(home)
     assert logic(home) == before
     assert home.rows(PLACES) == places
+
+
+def test_a_table_that_stands_as_of_a_later_day_is_made_anew(home):
+    """Days that had left a window by then are in it again."""
+    models = ("--select", "as_of", *GROWING)
+    before = home.rows(CATEGORIES)
+    asked = DbtSession(home.home)
+    asked.invoke("run", *models, "--vars", f'{{as_of_date: "{LAST_DAY + timedelta(days=7)}"}}')
+    assert home.rows(CATEGORIES) != before
+    home.invoke("run", *models)
+    assert home.rows(CATEGORIES) == before
+    # The same where the last day that was loaded is taken back.
+    eve = LAST_DAY - timedelta(days=1)
+    with home.connect(read_only=False) as connection:
+        connection.execute(f"update raw.loads set state = 'taken' where business_date > '{eve}'")
+    home.invoke("run", *models)
+    once = home.rows(CATEGORIES)
+    home.invoke("run", "--full-refresh", *models)
+    assert home.rows(CATEGORIES) == once != before
 
 
 def test_a_home_that_says_nothing_is_made_anew(home):

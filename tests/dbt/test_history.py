@@ -14,6 +14,7 @@ SEGMENT = "seg_retention__dormant_digital"
 OTHER = "seg_recapture__mortgage_elsewhere"
 EVE = date(2026, 6, 29)
 CHANGES = "select * from history.membership_changes order by all"
+OBSERVATIONS = "select * from history.observations order by all"
 
 
 @pytest.fixture
@@ -159,11 +160,17 @@ def test_who_has_an_indicator_no_more_is_told_whether_it_changed(home):
 
 @pytest.mark.breadth
 def test_days_before_the_last_one_and_beyond_the_data_are_not_recorded(home):
-    recorded = home.rows(CHANGES)
+    recorded = home.rows(CHANGES), home.rows(OBSERVATIONS)
+    with home.connect(read_only=False) as connection:
+        # Named for that day and quarantined: none of the data.
+        connection.execute(
+            "insert into raw.loads by name select 'named' as load_id, 'transactions' as feed, "
+            "date '2031-01-01' as business_date, 'quarantined' as state"
+        )
     for day in ("2026-06-20", "2031-01-01"):
         asked = DbtSession(home.home)
         asked.invoke("run", "--select", "as_of", SEGMENT, "--vars", f"{{as_of_date: {day}}}")
-        assert home.rows(CHANGES) == recorded, day
+        assert (home.rows(CHANGES), home.rows(OBSERVATIONS)) == recorded, day
     with home.connect(read_only=False) as connection:
         connection.execute("update core.as_of set as_of_date = date '2026-06-20'")
     # Seen from a day before anything was observed, nobody has entered.

@@ -21,7 +21,7 @@ from activation.lineage import describe_segments
 from tellerline.settings import VAULT
 from tests.dbt.arrivals import CORRECTED_PAYMENTS, CORRECTED_SNAPSHOT, FEEDS, PAST
 from tests.dbt.nodes import Node
-from tests.dbt.sessions import ROOT, DbtSession
+from tests.dbt.sessions import LAST_DAY, ROOT, DbtSession
 
 pytestmark = pytest.mark.breadth
 SEED = int(os.environ.get("TELLERLINE_SEED", "1"))
@@ -301,6 +301,17 @@ def test_consents_stand_in_three_times(story):
 def test_rebuilding_what_was_known_leaves_history_alone_and_the_next_build_goes_on(story):
     assert story.is_history_untouched
     assert differing(story.later, story.after) == set(), SEED
+
+
+def test_without_a_day_the_last_one_that_had_come_by_then_counts(built, tmp_path):
+    home = built.copied_to(tmp_path)
+    # Of a session of its own: another variable enables other models.
+    asked = DbtSession(home.home)
+    asked.invoke("run", "--select", "as_of", "--vars", f'{{known_until: "{PAST}"}}')
+    close = datetime.fromisoformat(f"{PAST}") + timedelta(days=1)
+    [(day,)] = home.rows(f"select max(business_date) from raw.loads where received_at < '{close}'")
+    assert day < LAST_DAY
+    assert home.rows("select as_of_date, received_until_ts from core.as_of") == [(day, close)]
 
 
 def test_only_the_clock_is_compiled_with_the_instant(story):
