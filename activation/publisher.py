@@ -1,8 +1,8 @@
 """Freeze what dbt built into a published version.
 
 Staged beside the versions, forced to disk, hashed, renamed, told to the ledger, and only then named
-in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day or of what
-was known at an earlier time.
+in `CURRENT`. A build with a failed test is not published, nor is one of an earlier day, of a day
+beyond the data, or of what was known at an earlier time.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def publish(
     Raises:
         ContractError: The build lacks a dataset that activation needs.
         PolicyRefusedError: A credit-related segment has a prohibited basis or a proxy upstream, or
-            the build is of an earlier day than the current version, or leaves files out.
+            the build is of an earlier day than the current version, of one beyond the data, or
+            leaves files out.
         ConflictError: Another process publishes, or holds the warehouse.
     """
     missing = sorted(REQUIRED_DATASETS - catalog.datasets.keys())
@@ -163,6 +164,7 @@ def _stage(
         source = _Source(connection, settings.warehouse.stem)
         business_date, received_until = _clock(source, catalog)
         _refuse_as_known_then(business_date, received_until)
+        _refuse_future(source, business_date)
         _refuse_past(settings.published, business_date)
         for dataset, relation in sorted(catalog.datasets.items()):
             progress(dataset)
@@ -186,6 +188,29 @@ def _refuse_as_known_then(business_date: str, received_until: str) -> None:
             f"leaves out all files received from {received_until} UTC on: it says what was known "
             "then, and plans are made from what is known now.",
             "Build warehouse and vault again without `known_until`, then publish. Nothing was "
+            "published.",
+        )
+
+
+def _refuse_future(source: _Source, business_date: str) -> None:
+    """Refuse a build of a day that no file has come of: what it says of that day is a guess.
+
+    Windows and expiries would be counted by it, and no real day could be published any more.
+    """
+    try:
+        row = source.connection.execute(
+            f"select max(business_date) from {source.name(LOADS)} where state = 'loaded'"
+        ).fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise _differs(LOADS.schema, LOADS.name, error) from None
+    last = str(row[0]) if row and row[0] is not None else ""
+    if business_date > last:
+        raise PolicyRefusedError(
+            f"the build of {business_date}",
+            f"is of a later day than {last}, the last one that was loaded."
+            if last
+            else "is of a day, but no file was loaded.",
+            "Build warehouse and vault again without `as_of_date`, then publish. Nothing was "
             "published.",
         )
 

@@ -36,6 +36,7 @@ class Build:
         invocations: dbt's ids of the manifest and of the results.
         said: The error of the hook that says which gates refused.
         business_date: The day that the build is of.
+        loaded_date: The last day of which files were loaded; that of the build where it is empty.
         received_until: From when on it leaves files out, as an expression.
         vault: What differs in the artefacts of the vault, by file, level by level; None for no
             artefacts.
@@ -50,6 +51,7 @@ class Build:
     left_out: tuple[str, ...] = ()
     said: str = ""
     business_date: str = "2026-11-19"
+    loaded_date: str = ""
     received_until: str = "null"
     vault: dict[str, dict[str, Any]] | None = field(default_factory=dict)
 
@@ -75,7 +77,12 @@ class Build:
                 f"from range(1, {members + 1}) as t(n)"
             )
             connection.execute("create schema raw; create schema vault.identity")
-            connection.execute("create table raw.loads as select 'load' as load_id")
+            loaded = self.loaded_date or self.business_date
+            connection.execute(
+                f"create table raw.loads as select 'load' as load_id, 'loaded' as state, "
+                f"date '{loaded}' as business_date union all select 'held', 'quarantined', "
+                "date '2031-01-01'"
+            )
             connection.execute(
                 f"create table as_of as select date '{self.business_date}' as as_of_date, "
                 f"{self.received_until}::timestamp as received_until_ts"

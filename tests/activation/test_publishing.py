@@ -230,6 +230,22 @@ def test_an_earlier_day_than_the_published_one_is_refused(
     assert publish_of(build, "2026-11-19") == "2026-11-19"
 
 
+@pytest.mark.parametrize("day", ["2026-11-20", "2031-01-01"])
+def test_a_day_beyond_the_data_is_refused(
+    build: Build, installation: Installation, day: str
+) -> None:
+    """Also where a file that is not loaded was named for it."""
+    build.loaded_date = "2026-11-19"
+    build.business_date = day
+    build.make()
+    with pytest.raises(PolicyRefusedError) as caught:
+        build.publish()
+    for text in (day, "later day than 2026-11-19", "without `as_of_date`"):
+        assert text in str(caught.value)
+    assert not (installation.settings.published / "CURRENT").exists()
+    assert publish_of(build, "2026-11-19") == "2026-11-19"
+
+
 def test_a_build_of_what_was_known_then_is_refused(
     build: Build, installation: Installation
 ) -> None:
