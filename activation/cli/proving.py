@@ -64,6 +64,9 @@ def trace(
         show_json(story)
         return
     say(f"[bold]Member {story['member_id'][:16]}…[/] in publication {story['publication']}")
+    if not (story["consent"] or story["segments"] or story["story"]):
+        say("Nothing here names this member. Compare the number with that of the core system.")
+        return
     _show_section(
         story, "consent", ("channel", "purpose", "action", "effective_at", "source", "text_version")
     )

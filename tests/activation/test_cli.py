@@ -118,6 +118,8 @@ def test_the_whole_way_on_the_command_line(
     (chapter,) = [found for found in story["story"] if found["run"] == run_id]
     assert chapter["delivery"]["ledger"]["verified"]
     assert run("trace", "--member", member(3)).code == 0
+    nobody = run("trace", "--member", member(404))
+    assert (nobody.code, "Nothing here names this member" in nobody.out) == (0, True)
     again = run("reproduce", run_id, "--json", "--output", str(home / "pay loads")).json()
     assert again == {"batches": 2, "different": 0, "run": run_id}
     assert len(list((home / "pay loads").iterdir())) == 2
