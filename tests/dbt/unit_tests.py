@@ -52,7 +52,8 @@ def unit_tests_of(manifest: dict[str, Any], model: str) -> list[UnitTest]:
 
 def is_of_other_sql(test: dict[str, Any]) -> bool:
     """Return whether a unit test runs other SQL than the model's as it was compiled."""
-    has_variables = bool((test.get("overrides") or {}).get("vars"))
+    variables = (test.get("overrides") or {}).get("vars") or {}
+    has_variables = any(value is not None for value in variables.values())
     return has_variables or any(given["input"] == "this" for given in test["given"])
 
 
