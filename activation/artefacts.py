@@ -15,6 +15,8 @@ from tellerline.errors import ContractError, IntegrityError, RunStoppedError
 MANIFEST, RESULTS = "manifest.json", "run_results.json"
 SCHEMA = "/manifest/v12.json"
 COMPILE = "`dbt compile`"
+# The models of the vault too, which a command without a selector leaves out.
+COMPILE_EVERYTHING = "`dbt compile --selector everything`"
 PROJECT_FILE = "dbt_project.yml"
 # Rows of seeds are read from their files; pages of documentation decide nothing.
 _COMPILED_FOLDERS = ("macros", "models", "seeds", "snapshots")
@@ -53,12 +55,13 @@ def read_manifest(path: Path, command: str = COMPILE) -> tuple[dict[str, Any], b
     return document, data
 
 
-def check_current(manifest: Path, project: Path) -> None:
+def check_current(manifest: Path, project: Path, command: str = COMPILE) -> None:
     """Hold a manifest to the files of the project as they are now.
 
     Args:
         manifest: The file.
         project: The folder of the project.
+        command: What writes it anew, for errors.
 
     Raises:
         ContractError: A file that dbt compiles was changed after it compiled the project.
@@ -70,7 +73,7 @@ def check_current(manifest: Path, project: Path) -> None:
             raise ContractError(
                 str(manifest),
                 f"was compiled before {source.relative_to(project)} was changed.",
-                f"Run {COMPILE}.",
+                f"Run {command}.",
             )
 
 

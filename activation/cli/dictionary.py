@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from activation.artefacts import MANIFEST, check_current, read_manifest
+from activation.artefacts import COMPILE_EVERYTHING, MANIFEST, check_current, read_manifest
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import AsJson
 from activation.generated import GeneratedFiles
@@ -229,10 +229,18 @@ def _read(dataset: str, where: str, values: Sequence[str]) -> list[dict[str, Any
 
 def _read_manifests(settings: Settings) -> Mapping[str, Any]:
     """Return dbt's manifest, with what only the run that wrote the vault has compiled."""
-    manifest, _ = read_manifest(settings.target / MANIFEST)
-    check_current(settings.target / MANIFEST, settings.project)
-    vault = settings.target / VAULT / MANIFEST
-    return completed(manifest, read_manifest(vault)[0]) if vault.is_file() else manifest
+    path, vault = settings.target / MANIFEST, settings.target / VAULT / MANIFEST
+    manifest, _ = read_manifest(path, COMPILE_EVERYTHING)
+    check_current(path, settings.project, COMPILE_EVERYTHING)
+    if not vault.is_file():
+        return manifest
+    both = completed(manifest, read_manifest(vault, COMPILE_EVERYTHING)[0])
+    if any(
+        node.get("compiled_code") and not manifest["nodes"][unique_id].get("compiled_code")
+        for unique_id, node in both["nodes"].items()
+    ):
+        check_current(vault, settings.project, COMPILE_EVERYTHING)
+    return both
 
 
 def _feed_columns(settings: Settings) -> list[FeedColumn]:

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from activation.artefacts import COMPILE_EVERYTHING
 from activation.generated import GeneratedFiles
 from activation.governance.register import Register
 from activation.lineage.columns import Edge, edges_of, fold_rows
 from activation.lineage.dictionary import ColumnFacts, describe_columns, described
-from activation.lineage.library import COMPILE, Library
+from activation.lineage.library import Library
 from activation.lineage.manifest import read_project
 from activation.lineage.origins import (
     DESTINATION_PREFIX,
@@ -64,7 +65,8 @@ def render_files(
             EDGES_FILE: _csv(EDGE_COLUMNS, _edge_lines(manifest, project, feeds, register)),
             FACTS_FILE: _csv(FACT_COLUMNS, facts),
         },
-        remedy=f"Run `{COMPILE} && tellerline dictionary lineage --write` and commit {FOLDER}.",
+        remedy=f"Run {COMPILE_EVERYTHING}, then `tellerline dictionary lineage --write`, "
+        f"and commit {FOLDER}.",
     )
 
 

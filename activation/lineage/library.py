@@ -6,6 +6,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 
+from activation.artefacts import COMPILE_EVERYTHING
 from activation.lineage.expressions import DIALECT, render
 from activation.lineage.increments import cut_increments
 from activation.lineage.manifest import INCREMENTAL, Kind, Project, Relation
@@ -13,8 +14,6 @@ from activation.lineage.queries import Opaque, Query, outputs_of
 from activation.lineage.reader import UnresolvedError, read_query
 from activation.lineage.snapshots import remember_rows
 from tellerline.errors import ContractError
-
-COMPILE = "dbt compile --selector everything"
 
 
 class Library:
@@ -64,7 +63,7 @@ class Library:
             raise ContractError(
                 relation.name,
                 "was not compiled.",
-                f"Run `{COMPILE}`, or build the vault too.",
+                f"Run {COMPILE_EVERYTHING}, or build the vault too.",
             )
         text = relation.code
         named: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,7 @@ def test_an_unknown_name_is_a_usage_error(project: Project, name: str) -> None:
 
 def run(project: Project, *arguments: str, **variables: str) -> Result:
     (project.folder / "dbt_project.yml").touch()
+    os.utime(project.folder / "dbt_project.yml", (0, 0))
     target = project.folder / "target"
     target.mkdir(exist_ok=True)
     (target / "manifest.json").write_text(json.dumps(project.manifest))
@@ -327,6 +329,15 @@ def test_lineage_reads_what_only_the_run_of_the_vault_compiled(project: Project)
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps(vault))
     assert "raw.people.born" in run(project, "lineage", "attributes.age_band").stdout
+    # Changed after that run, if before the other: the file of a macro is in no checksum.
+    macro = project.folder / "macros" / "clock.sql"
+    macro.parent.mkdir()
+    macro.touch()
+    os.utime(folder / "manifest.json", (1, 1))
+    os.utime(macro, (2, 2))
+    error = run(project, "lineage", "attributes.age_band").exception
+    assert "vault/manifest.json: was compiled before macros/clock.sql was changed" in str(error)
+    assert "dbt compile --selector everything" in str(error)
     # Of another state of the project, it says nothing of this one.
     for node in vault["nodes"].values():
         node["checksum"] = {"name": "sha256", "checksum": "other"}
