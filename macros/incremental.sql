@@ -1,30 +1,41 @@
 {#- Incremental models here delete what changed in a hook and insert what is missing in their body,
     both in one transaction: what they hold then equals a full rebuild, whatever arrived late. -#}
 
-{#- Deletes the days on which the rollup and its source disagree.
-    `measure` adds up to the same total per day on both sides; `source_filter` names the rows that
-    the rollup holds. -#}
-{%- macro forget_changed_days(source, day, source_measure, rollup_measure, source_filter='true') -%}
+{#- Finds the days on which the rollup and its source disagree, of which one may have none, and keeps them
+    for the two steps that follow. `measure` adds up to the same total per day on both sides;
+    `source_filter` names the rows that the rollup holds. It changes no row: which days are made
+    again shows in no row of them. -#}
+{%- macro note_changed_days(source, day, source_measure, rollup_measure, source_filter='true') -%}
 {%- if is_incremental() -%}
-delete from {{ this }}
-where {{ day }} in (
-    with now as (
+{%- set changed -%}
+    select coalesce(now.activity_day, held.activity_day) as activity_day
+    from (
         select {{ day }} as activity_day, sum({{ source_measure }}) as total
         from {{ source }}
         where {{ source_filter }}
         group by {{ day }}
-    ),
-    held as (
+    ) as now
+    full outer join (
         select {{ day }} as activity_day, sum({{ rollup_measure }}) as total
         from {{ this }}
         group by {{ day }}
-    )
-    select held.activity_day
-    from held
-    left join now on held.activity_day = now.activity_day
-    where held.total is distinct from now.total
-)
+    ) as held on now.activity_day = held.activity_day
+    where now.total is distinct from held.total
+{%- endset -%}
+{{ note_values('changed_days', changed, 'activity_day') }}
 {%- endif -%}
+{%- endmacro -%}
+
+{#- Deletes those days, which the query then makes again. -#}
+{%- macro forget_changed_days(day) -%}
+{%- if is_incremental() -%}
+delete from {{ this }} where {{ is_noted('changed_days', day) }}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- Narrows the query over the source to those days. -#}
+{%- macro only_changed_days(day) -%}
+{%- if is_incremental() -%}{{ is_noted('changed_days', day) }}{%- else -%}true{%- endif -%}
 {%- endmacro -%}
 
 {#- The values of a column of `source` that the model does not hold: a common table expression. -#}
@@ -39,8 +50,7 @@ where {{ day }} in (
 
 {% endmacro -%}
 
-{#- The days of a rollup's source that the rollup does not hold: a common table expression to begin
-    with. -#}
+{#- The days of a source that the model does not hold: a common table expression to begin with. -#}
 {%- macro missing_days(source, day) -%}
 {%- if is_incremental() -%}{{ missing_values('missing_days', source, day) }}{%- endif -%}
 {%- endmacro -%}

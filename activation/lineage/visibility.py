@@ -5,7 +5,8 @@ audience, or what of them is sent, would show in no law tag and no fingerprint:
 
 * Hooks change rows beside the query. A segment has none. An incremental model upstream may delete
   rows of its own in a hook, which its query then makes again: one call of a macro that does this
-  and no more. The macros of `BOOKKEEPING` write down what made a model, and change no row of one.
+  and no more. The macros of `BOOKKEEPING` write down what made a model, or which days of it are to
+  be made again, and change no row of one.
 * Templates may ask the database while they are compiled, or follow the day. They may use the names
   of dbt's context that are listed here, and macros of the project, which are followed.
 * What only later builds of an incremental model read is not in the compiled query of a full build.
@@ -26,8 +27,9 @@ from activation.lineage.templates import IS_INCREMENTAL, THIS, Template, Templat
 from tellerline.errors import ContractError
 
 PARAMETERS = frozenset({"as_of"})
-# Macros that note by what a table was made, in a source that remembers this and no member.
-BOOKKEEPING = frozenset({"remember_logic"})
+# Macros that note by what a table was made, in a source that remembers this and no member; or which
+# days of it to make again, in the session.
+BOOKKEEPING = frozenset({"remember_logic", "note_changed_days"})
 MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
 # Tests make manifests without it; dbt always says what it makes.
 WHOLE = frozenset({"", "table", "view", "ephemeral"})

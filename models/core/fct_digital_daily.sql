@@ -2,20 +2,22 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ forget_changed_days(
-        ref('stg_alkami__digital_events'), 'activity_date', 'row_checksum', 'row_checksum',
-        'activity_date <= ' ~ as_of_date()
-    ) }}",
+    pre_hook=[
+        "{{ note_changed_days(
+            ref('stg_alkami__digital_events'), 'activity_date', 'row_checksum', 'row_checksum',
+            'activity_date <= ' ~ as_of_date()
+        ) }}",
+        "{{ forget_changed_days('activity_date') }}",
+    ],
     post_hook="{{ remember_logic() }}",
 ) }}
 
 with
 
-{{ missing_days(ref('stg_alkami__digital_events'), 'activity_date') }}
 events as (
     select * from {{ ref('stg_alkami__digital_events') }}
     where
-        {{ only_missing_days('activity_date') }}
+        {{ only_changed_days('activity_date') }}
         and {{ is_by_as_of_date('activity_date') }}
 ),
 

@@ -40,15 +40,21 @@ classed as (
 
 {{ touched(ref('fct_member_spend_days'), 'transaction_date', windows) }}
 {% if is_incremental() -%}
+-- Each read on its own: by day, a few blocks of the table are read.
 touched_groups as (
-    select distinct
+    select
         told.member_key,
         spend_classes.category_key
     from {{ ref('fct_member_spend_days') }} as told
     inner join spend_classes on told.spend_class_key = spend_classes.spend_class_key
-    left join touched_days on told.transaction_date = touched_days.transaction_date
-    left join new_members on told.member_key = new_members.member_key
-    where touched_days.transaction_date is not null or new_members.member_key is not null
+    where told.transaction_date in (select touched_days.transaction_date from touched_days)
+    union distinct
+    select
+        told.member_key,
+        spend_classes.category_key
+    from {{ ref('fct_member_spend_days') }} as told
+    inner join spend_classes on told.spend_class_key = spend_classes.spend_class_key
+    where told.member_key in (select new_members.member_key from new_members)
 ),
 
 {% endif -%}

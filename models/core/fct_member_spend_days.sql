@@ -2,20 +2,21 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ forget_changed_days(
-        ref('fct_transactions'), 'transaction_date', 'row_checksum', 'row_checksum',
-        'is_posted and net_amount > 0'
-    ) }}",
+    pre_hook=[
+        "{{ note_changed_days(
+            ref('fct_transaction_days'), 'transaction_date', 'row_checksum', 'row_checksum'
+        ) }}",
+        "{{ forget_changed_days('transaction_date') }}",
+    ],
     post_hook="{{ remember_logic() }}",
 ) }}
 
 with
 
-{{ missing_days(ref('stg_alkami__transactions'), 'transaction_date') }}
 transactions as (
     select * from {{ ref('fct_transactions') }}
     where
-        {{ only_missing_days('transaction_date') }}
+        {{ only_changed_days('transaction_date') }}
         and is_posted
         and net_amount > 0
 ),

@@ -1,18 +1,22 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_changed_members(
+        ref('fct_member_flow_days'), 'transaction_date', 400, 'member_checksum',
+        'is_active and awaited_until_date < ' ~ as_of_date()
+    ) }}",
+    post_hook="{{ remember_logic() }}",
+) }}
+
 with
 
--- Movements name no party, what is sensitive is read by nobody, and a card that is present is not
--- charged on a schedule.
-transactions as (
-    select * from {{ ref('fct_transactions') }}
+{{ missing_members(ref('fct_member_flow_days')) }}
+days as (
+    select * from {{ ref('fct_member_flow_days') }}
     where
-        is_posted
-        and net_amount > 0
-        and channel in ('ach', 'card_not_present')
-        and {{ is_within_days('transaction_date', 400) }}
-        and category_id not in (
-            'withheld', 'internal_transfers', 'person_to_person', 'cash', 'checks',
-            'branch_services'
-        )
+        {{ is_within_days('transaction_date', 400) }}
+        and {{ only_missing_members() }}
 ),
 
 -- What a flow is called. Payments go by its number: by these names a million members' spilled 50 GB.
@@ -26,16 +30,12 @@ names as (
     from {{ ref('dim_merchant_descriptors') }}
 ),
 
-days as (
+members as (
     select
         member_key,
-        flow_key,
-        transaction_date,
-        sum(net_amount) as paid_amount,
-        bool_and(channel = 'card_not_present') as is_card_on_file,
-        max(merchant_confidence) as confidence
-    from transactions
-    group by member_key, flow_key, transaction_date
+        cast(sum(row_checksum) as decimal(38, 0)) as member_checksum
+    from days
+    group by member_key
 ),
 
 -- Who is paid every few days is not paid on a schedule: those series need no closer look.
@@ -86,6 +86,8 @@ series as (
 paced as (
     select
         *,
+        -- A payment that is half a gap late may still come.
+        cast({{ days_after('last_date', 'round(1.5 * gap_days)') }} as date) as awaited_until_date,
         case
             when payment_count < 3 then 'irregular'
             when low_gap_days < 0.75 * gap_days or high_gap_days > 1.25 * gap_days then 'irregular'
@@ -126,11 +128,12 @@ final as (
             end as decimal(18, 2)
         ) as monthly_amount,
         cast({{ days_after('paced.last_date', 'round(paced.gap_days)') }} as date) as next_date,
-        -- A payment that is half a gap late may still come.
-        paced.cadence <> 'irregular'
-        and paced.last_date >= {{ days_before(as_of_date(), 'round(1.5 * paced.gap_days)') }} as is_active
+        paced.awaited_until_date,
+        paced.cadence <> 'irregular' and paced.awaited_until_date >= {{ as_of_date() }} as is_active,
+        members.member_checksum
     from paced
     inner join names on paced.flow_key = names.flow_key
+    inner join members on paced.member_key = members.member_key
 )
 
 select * from final

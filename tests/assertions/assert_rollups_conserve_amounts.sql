@@ -1,35 +1,50 @@
--- The daily rollup holds what the transactions hold, to the cent and to the day.
-{{ config(group='warehouse', meta={'words': "'rollup differs on ' || cast(transaction_date as string)"}) }}
+-- Daily rollups hold what the transactions hold, to the cent and to the day.
+{{ config(
+    group='warehouse',
+    meta={'words': "rollup_name || ' differs on ' || cast(transaction_date as string)"},
+) }}
 
 with
 
-transactions as (
-    select
-        transaction_date,
-        count(*) as transaction_count,
-        sum(net_amount) as net_amount
-    from {{ ref('fct_transactions') }}
-    where is_posted and net_amount > 0
-    group by transaction_date
+transaction_days as (
+    select * from {{ ref('fct_transaction_days') }}
 ),
 
-rollup_days as (
+spend_days as (
     select
         transaction_date,
         sum(transaction_count) as transaction_count,
-        sum(net_amount) as net_amount
+        sum(net_amount) as net_amount,
+        sum(row_checksum) as row_checksum
     from {{ ref('fct_member_spend_days') }}
     group by transaction_date
+),
+
+flow_days as (
+    select
+        transaction_date,
+        sum(row_checksum) as row_checksum
+    from {{ ref('fct_member_flow_days') }}
+    group by transaction_date
+),
+
+differing as (
+    select
+        'fct_member_spend_days' as rollup_name,
+        coalesce(transaction_days.transaction_date, spend_days.transaction_date) as transaction_date
+    from transaction_days
+    full outer join spend_days on transaction_days.transaction_date = spend_days.transaction_date
+    where
+        transaction_days.transaction_count is distinct from spend_days.transaction_count
+        or transaction_days.net_amount is distinct from spend_days.net_amount
+        or transaction_days.row_checksum is distinct from spend_days.row_checksum
+    union all
+    select
+        'fct_member_flow_days' as rollup_name,
+        coalesce(transaction_days.transaction_date, flow_days.transaction_date) as transaction_date
+    from transaction_days
+    full outer join flow_days on transaction_days.transaction_date = flow_days.transaction_date
+    where transaction_days.flow_checksum is distinct from flow_days.row_checksum
 )
 
-select
-    coalesce(transactions.transaction_date, rollup_days.transaction_date) as transaction_date,
-    transactions.transaction_count,
-    rollup_days.transaction_count as rollup_count,
-    transactions.net_amount,
-    rollup_days.net_amount as rollup_amount
-from transactions
-full outer join rollup_days on transactions.transaction_date = rollup_days.transaction_date
-where
-    transactions.transaction_count is distinct from rollup_days.transaction_count
-    or transactions.net_amount is distinct from rollup_days.net_amount
+select * from differing

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.dbt.sessions import DbtSession
 
 MODEL = "dim_merchant_descriptors"
+FLOWS = "fct_recurring_flows"
 
 
 def test_what_nobody_pays_any_more_and_other_rules_made_is_forgotten(
@@ -61,3 +62,20 @@ def test_numbers_tell_flows_and_classes_of_spend_apart(built: DbtSession, tmp_pa
     for told in (flows, classes):
         keys, named = zip(*told, strict=True)
         assert len(set(keys)) == len(set(named)) == len(told)
+
+
+def test_flows_follow_what_their_category_stands_for(built: DbtSession, tmp_path: Path) -> None:
+    """The number of a flow stays the same then."""
+    home = built.copied_to(tmp_path)
+    models = ("--select", MODEL, "fct_transaction_days", "fct_member_flow_days", FLOWS)
+    flows = f"from core.{FLOWS} order by all"
+    before = home.rows(flows)
+    with home.connect(read_only=False) as connection:
+        connection.execute(
+            "update seeds.merchant_categories set competitor_product = 'deposit' "
+            "where category_id = 'auto_loan'"
+        )
+    home.invoke("run", *models)
+    once = home.rows(flows)
+    home.invoke("run", "--full-refresh", *models)
+    assert home.rows(flows) == once != before

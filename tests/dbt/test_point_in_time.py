@@ -30,7 +30,9 @@ RELATIONS = (
     "staging.stg_alkami__digital_events",
     "core.dim_merchant_descriptors",
     "core.dim_spend_classes",
+    "core.fct_transaction_days",
     "core.fct_member_spend_days",
+    "core.fct_member_flow_days",
     "core.fct_digital_daily",
     "core.dim_members",
     "core.dim_accounts",
@@ -48,6 +50,7 @@ RELATIONS = (
 # What is kept by the day, and the day: the days that a file does not touch stay as they are.
 KEPT_BY_DAY = {
     "core.fct_member_spend_days": "transaction_date",
+    "core.fct_member_flow_days": "transaction_date",
     "core.fct_digital_daily": "activity_date",
 }
 

@@ -229,6 +229,13 @@ def test_a_growing_model_upstream_may_keep_books(project: Project, beside: list[
     assert project.one().fingerprint
 
 
+def test_a_growing_model_upstream_may_note_its_days(project: Project) -> None:
+    project.macro("note_changed_days", "set variable days = (select list(day) from {{ this }})")
+    hooks = [{"sql": text} for text in ["{{ note_changed_days() }}", "{{ forget_days('day') }}"]]
+    members(project, **INCREMENTAL, **{"pre-hook": hooks})
+    assert project.one().fingerprint
+
+
 @pytest.mark.parametrize(
     ("text", "config"),
     [
