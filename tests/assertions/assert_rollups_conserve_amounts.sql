@@ -1,5 +1,9 @@
 -- The daily rollup holds what the transactions hold, to the cent and to the day.
-{{ config(group='warehouse', meta={'words': "'rollup differs on ' || cast(transaction_date as string)"}) }}
+{{ config(group='warehouse', meta={
+    'words': "'rollup differs on ' || cast(transaction_date as string)",
+    'slices': 'transaction_date',
+}) }}
+{%- set is_read = is_of_unproved_slice('transaction_date') %}
 
 with
 
@@ -9,7 +13,10 @@ transactions as (
         count(*) as transaction_count,
         sum(net_amount) as net_amount
     from {{ ref('fct_transactions') }}
-    where is_posted and net_amount > 0
+    where
+        {{ is_read }}
+        and is_posted
+        and net_amount > 0
     group by transaction_date
 ),
 
@@ -19,6 +26,7 @@ rollup_days as (
         sum(transaction_count) as transaction_count,
         sum(net_amount) as net_amount
     from {{ ref('fct_member_spend_days') }}
+    where {{ is_read }}
     group by transaction_date
 )
 
