@@ -7,7 +7,7 @@ and category_id not in (
 )
 {%- endmacro -%}
 
-{#- All that a flow is made from, of one transaction: also what stands behind its number by now. -#}
+{#- All that a flow is made from, of one transaction. -#}
 {%- macro flow_checksum() -%}
-{{ row_checksum(['row_checksum', 'flow_key', 'merchant_confidence', 'competitor_product']) }}
+{{ row_checksum(['row_checksum', 'flow_key']) }}
 {%- endmacro -%}

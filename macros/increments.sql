@@ -20,9 +20,10 @@
 ) }}
 {%- endmacro -%}
 
-{#- Looked up, not referenced: in the lineage it would be upstream of all that members did. -#}
-{%- macro table_logic() -%}
-{%- set declared = graph.sources['source.' ~ project_name ~ '.builds.table_logic'] -%}
+{#- A table of `builds`. Looked up, not referenced: in the lineage it would be upstream of all that members
+    did. -#}
+{%- macro builds_table(name) -%}
+{%- set declared = graph.sources['source.' ~ project_name ~ '.builds.' ~ name] -%}
 {{ return(api.Relation.create(
     database=declared.database, schema=declared.schema, identifier=declared.identifier
 )) }}
@@ -35,7 +36,7 @@
 
 {%- macro is_made_by_this_logic() -%}
 {%- if not execute -%}{{ return(false) }}{%- endif -%}
-{%- set logic = table_logic() -%}
+{%- set logic = builds_table('table_logic') -%}
 {%- if load_relation(logic) is none -%}{{ return(false) }}{%- endif -%}
 {%- set question -%}
 select count(*) from {{ logic }} as known
@@ -50,7 +51,7 @@ where
 {#- The last hook of each incremental model, in the transaction that changed it. -#}
 {%- macro remember_logic() -%}
 {%- if execute -%}
-{%- set logic = table_logic() -%}
+{%- set logic = builds_table('table_logic') -%}
 delete from {{ logic }} where table_name = {{ quoted(this.identifier) }};
 insert into {{ logic }} (table_name, logic_checksum, as_of_date)
 select

@@ -43,7 +43,8 @@ above the number of cores, other work took its share, and times are longer than 
   categories, as many warehouses do; the script groups by ids and names as they come, and keeps
   fewer columns. With numbers it would be faster too.
 - **The nightly build** goes to a home on which {days_before} days are built, receives the files of
-  one more day, and must end with the same final tables as the script over all of them. Its baseline
+  one more day, and must end with the same final tables as the script over all of them. Of tables
+  that grow, data tests read the files and days that came or changed since they passed. Its baseline
   is the full build.
 - **Processor time** is what a command had of all cores together: beside other work on the same
   machine it tells more than the time that passed.

@@ -67,8 +67,10 @@ final as (
         descriptors.confidence as merchant_confidence,
         descriptors.spend_class_key,
         descriptors.flow_key,
-        {{ row_checksum(['netted.row_checksum', 'netted.reversed_amount', 'descriptors.spend_class_key']) }}
-            as row_checksum
+        {{ row_checksum([
+            'netted.row_checksum', 'netted.reversed_amount', 'netted.channel', 'descriptors.spend_class_key',
+            'descriptors.competitor_product',
+        ]) }} as row_checksum
     from netted
     left join descriptors on netted.descriptor_key = descriptors.descriptor_key
 )

@@ -106,7 +106,7 @@ class Build:
         identities = [r for r in results if r["unique_id"] == "model.tellerline.act_identities"]
         results = [result for result in results if result not in identities]
         if self.said:
-            hook = "operation.tellerline.tellerline-on-run-end-1"
+            hook = "operation.tellerline.tellerline-on-run-end-2"
             results.append({"unique_id": hook, "status": "error", "message": self.said})
         documents: dict[str, dict[str, Any]] = {
             "manifest.json": {

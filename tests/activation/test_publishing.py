@@ -88,7 +88,7 @@ UNFIT: dict[str, tuple[Callable[[Build], Any], type[TellerlineError], str]] = {
     ),
     "an error of the hook alone": (
         lambda b: setattr(b, "said", "Runtime Error"),
-        RunStoppedError, "^operation.tellerline.tellerline-on-run-end-1: did not pass in the last",
+        RunStoppedError, "^operation.tellerline.tellerline-on-run-end-2: did not pass in the last",
     ),
     "a skipped model": (
         lambda b: b.statuses.update({"model.tellerline.act_consents": "skipped"}),

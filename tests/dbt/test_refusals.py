@@ -176,6 +176,13 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
                 "where transaction_date = date '2026-06-01'"
             ),
         ),
+        *(
+            (
+                "assert_rollups_conserve_amounts",
+                f"delete from core.{side} where transaction_date = date '2026-06-01'",
+            )
+            for side in ("fct_member_spend_days", "fct_member_flow_days", "fct_transaction_days")
+        ),
         (
             "assert_segments_are_sound",
             "insert into segments.seg_retention__dormant_digital values ('stranger', 'no reason')",

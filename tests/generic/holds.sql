@@ -4,19 +4,27 @@
     conditions: for each name, an expression that no row makes false.
     named_by: an expression that names a row which breaks a condition, for the words of a refusal.
         Only where rows are of no member.
+    slices: a column that cuts a table that grows, such as its file or day: a build then reads the slices
+        that no build before has found to keep all promises, and looks for their keys in the whole table.
+        Each promise speaks of one row alone, and of nothing that `row_checksum` does not cover
+        (macros/proofs.sql).
     Columns have the values that their YAML lists; null is none of them and allowed. -#}
-{% test holds(model, key=[], conditions={}, named_by=none) %}
+{% test holds(model, key=[], conditions={}, named_by=none, slices=none) %}
 
-{{ config(meta={'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"
-    ~ " || coalesce(', such as by ' || example, '')"}) }}
+{%- set meta = {'words': "promise || ' is broken ' || cast(broken_count as string) || ' times'"
+    ~ " || coalesce(', such as by ' || example, '')"} -%}
+{%- if slices -%}{%- do meta.update({'slices': slices}) -%}{%- endif -%}
+{{ config(meta=meta) }}
 
 {%- set promises = listed_values_of(model) -%}
-{%- do promises.update(conditions) %}
+{%- do promises.update(conditions) -%}
+{%- set read = is_of_unproved_slice(slices) if slices else 'true' %}
 
 with
 
 checked as {{ read_by_each() }} (
     select * from {{ model }}
+    where {{ read }}
 ),
 
 counted as (
@@ -38,6 +46,7 @@ counted as (
 ),
 
 {% if key -%}
+{% if read == 'true' or slices in key -%}
 keyed as {{ read_by_each() }} (
     select
         {{ key | join(', ') }},
@@ -45,6 +54,24 @@ keyed as {{ read_by_each() }} (
     from checked
 ),
 
+{% else -%}
+-- A key may also stand in a slice that is not read.
+keyed as (
+    select
+        {{ key | join(', ') }},
+        {{ row_checksum(key) }} as key_checksum
+    from {{ model }} as known
+    where
+        exists (
+            select 1 from checked
+            where
+                {%- for column in key %}
+                {{ 'and ' if not loop.first }}checked.{{ column }} = known.{{ column }}
+                {%- endfor %}
+        )
+),
+
+{% endif -%}
 -- Keys that differ hardly ever share a checksum: only those that do are compared.
 alike as (
     select key_checksum
