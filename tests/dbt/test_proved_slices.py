@@ -131,7 +131,8 @@ def test_the_tests_of_growing_tables_are_sliced(manifest: Node):
 
 def test_every_slice_is_proved_by_the_first_build(built: DbtSession):
     proved = built.rows(
-        "select test_name, count(distinct test_checksum) from builds.proved_slices group by test_name"
+        "select test_name, count(distinct test_checksum) from builds.proved_slices "
+        "group by test_name"
     )
     assert dict(proved) == dict.fromkeys(SLICED, 1)
     assert built.rows("select * from builds.found_slices") == []
