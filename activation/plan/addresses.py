@@ -14,16 +14,6 @@ from tellerline.sql import literal
 
 # Only one of several claimants gets these.
 UNIQUE_KINDS = ("email", "phone")
-# Who is left out for these, in an audience, is left out of all others with the same consent.
-_UNREACHABLE = ", ".join(
-    literal(reason)
-    for reason in (
-        Exclusion.NO_CONSENT_RECORD,
-        Exclusion.CONSENT_WITHDRAWN,
-        Exclusion.NO_VALID_IDENTIFIER,
-        Exclusion.POLICY_CONSENT_TEXT,
-    )
-)
 
 
 def make_identifiers(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
@@ -141,9 +131,7 @@ with reachable as (
     where
         member_id not in (select member_id from bound)
         and member_id not in (select member_id from suppressed)
-        and member_id not in (
-            select member_id from candidates where excluded_reason in ({_UNREACHABLE})
-        )
+        and member_id not in (select member_id from candidates where not is_reachable)
     union
     select member_id from candidates where excluded_reason is null
 )

@@ -136,6 +136,7 @@ def _candidates(inputs: WaterfallInputs) -> str:
         if texts is not None
         else "false"
     )
+    has_identifiers = f"coalesce(identifiers.has_all, {str(not mapping.kinds).lower()})"
     channel = literal(inputs.scope.channel)
     return f"""
         create or replace table candidates as
@@ -173,13 +174,20 @@ def _candidates(inputs: WaterfallInputs) -> str:
                 when held.member_id is not null then {literal(Exclusion.HOLDOUT)}
                 when attributes.member_id is null
                     then {literal(Exclusion.NO_REVIEWED_ATTRIBUTES)}
-                when not coalesce(identifiers.has_all, {str(not mapping.kinds).lower()})
+                when not {has_identifiers}
                     then {literal(Exclusion.NO_VALID_IDENTIFIER)}
                 when {text_refused} then {literal(Exclusion.POLICY_CONSENT_TEXT)}
             end as excluded_reason,
             if(
                 excluded_reason = {literal(Exclusion.ADDRESS_WITHDRAWN)}, bound.claimant_id, null
             ) as claimant_id,
+            -- Whatever is the first reason: who is held out here may be sent to elsewhere, unless a
+            -- later one forbids it.
+            (consents.is_granted and live_consent.is_granted) is true
+            and bound.member_id is null
+            and suppressed.member_id is null
+            and {has_identifiers}
+            and not {text_refused} as is_reachable,
             live_consent.consent_event_id,
             live_consent.recorded_at as consent_recorded_at,
             cast(json_object({attributes}) as varchar) as attributes,

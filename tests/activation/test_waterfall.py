@@ -227,6 +227,25 @@ def test_an_address_that_its_other_claimant_cannot_use_is_free(fault: str, order
 
 
 @pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("fault", ["a live word to another text", "one address of two"])
+@pytest.mark.parametrize("first", ["held out", "without attributes"])
+def test_who_cannot_be_written_to_wants_no_address_whatever_the_first_reason(
+    first: str, fault: str, order: int
+) -> None:
+    line = ("phone", "+15125550100", True)
+    population = [joint(), joint()]
+    for person in population:
+        person.identities.append(line)
+    population[order] = replace(population[order], **ELSEWHERE[first])
+    if fault == "one address of two":
+        population[order].identities.remove(line)
+    else:
+        population[order].live = (True, "v2")
+    found = {row[1]: row[2:4] for row in planned(population, ("v1",), BOTH)}
+    assert found[member_id(1 - order)] == ("add", None)
+
+
+@pytest.mark.parametrize("order", [0, 1])
 @pytest.mark.parametrize("fault", ELSEWHERE)
 def test_an_address_is_one_members_in_all_audiences(fault: str, order: int) -> None:
     """A destination knows it by one member."""
