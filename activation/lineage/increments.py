@@ -5,7 +5,8 @@ take it up again. A model then means the same as on a full build, so its lineage
 must not see the difference. These parts are cut, and no others:
 
 * a condition joined by `and` in where, having, qualify or on that reads the model's own table in a
-  nested query;
+  nested query, or values that a hook of the model noted in the session (`visibility` refuses any
+  model that would read such values on its first build);
 * a branch of a union that reads it;
 * a common table expression that reads it, with whatever of the two kinds above reads that.
 
@@ -20,6 +21,8 @@ from sqlglot import exp
 
 from tellerline.errors import ContractError
 
+# How SQL reads what `note_values` noted.
+NOTED = "getvariable"
 _CONDITIONS = (exp.Where, exp.Having, exp.Qualify)
 
 
@@ -55,7 +58,8 @@ def cut_increments(tree: exp.Expr, is_own: Callable[[exp.Table], bool], subject:
 
 def _readers(
     tree: exp.Expr, is_own: Callable[[exp.Table], bool], names: set[str]
-) -> Iterator[exp.Table]:
+) -> Iterator[exp.Expr]:
+    yield from (call for call in tree.find_all(exp.Anonymous) if call.name.lower() == NOTED)
     for table in tree.find_all(exp.Table):
         of_own = is_own(table) or (not table.db and table.name in names)
         if of_own and not any(item.alias in names for item in _enclosing_ctes(table)):
@@ -70,9 +74,8 @@ def _enclosing_ctes(node: exp.Expr) -> Iterator[exp.CTE]:
         parent = parent.parent
 
 
-def _cut(table: exp.Table, subject: str) -> str | None:
-    """Cut the part that reads `table`, or return the name of the CTE that does."""
-    node: exp.Expr = table
+def _cut(node: exp.Expr, subject: str) -> str | None:
+    """Cut the part that has `node`, or return the name of the CTE that does."""
     while node.parent is not None:
         parent = node.parent
         if isinstance(parent, exp.CTE):

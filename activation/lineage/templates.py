@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from jinja2 import Environment, meta, nodes
@@ -34,12 +35,14 @@ class Template:
             may be used, such as `adapter.execute`.
         later: The words that only later builds have, and those that may become part of them.
         words: All of its words.
+        first: Those that a first build may have.
         strays: Whether `is_incremental()` is used in another way than as the whole of an `if`.
     """
 
     names: frozenset[str]
     later: frozenset[str]
     words: frozenset[str]
+    first: frozenset[str]
     strays: bool
 
 
@@ -72,6 +75,11 @@ class Templates:
             names=frozenset(name for tree in trees for name in self._names(tree)),
             later=frozenset(later),
             words=frozenset(word for tree in trees for word in _words([tree])),
+            first=frozenset(
+                word
+                for _, tree in self._reached(text, subject, is_first=True)
+                for word in _words([tree], but=_only_later(tree))
+            ),
             strays=any(map(_strays, trees)),
         )
 
@@ -101,8 +109,16 @@ class Templates:
             and not any(";" in text for text in texts)
         )
 
-    def _reached(self, text: str, subject: str) -> Iterator[tuple[str, nodes.Template]]:
-        """Yield a template and each macro of the project that it may call, once."""
+    def _reached(
+        self, text: str, subject: str, is_first: bool = False
+    ) -> Iterator[tuple[str, nodes.Template]]:
+        """Yield a template and each macro of the project that it may call, once.
+
+        Args:
+            text: The template.
+            subject: The file that it stands in, for errors.
+            is_first: Leave out what only later builds call.
+        """
         seen: set[str] = set()
         open_ends = [(subject, text)]
         while open_ends:
@@ -111,6 +127,10 @@ class Templates:
             yield place, tree
             dispatched = {f"{prefix}{name}" for name in _dispatched(tree) for prefix in _PREFIXES}
             called = meta.find_undeclared_variables(tree) | dispatched
+            if is_first:
+                later = _only_later(tree)
+                named = {node.name for node in tree.find_all(nodes.Name) if id(node) not in later}
+                called = (called & named) | dispatched
             for name in sorted(called & self.macros.keys() - seen):
                 seen.add(name)
                 open_ends.append((f"macro {name}", self.macros[name]))
@@ -149,10 +169,11 @@ def allowed_parts() -> frozenset[str]:
     return frozenset(f"{name}.{part}" for name, part in _PARTS.items())
 
 
-def _words(trees: Iterable[nodes.Node]) -> Iterator[str]:
+def _words(trees: Iterable[nodes.Node], but: AbstractSet[int] = frozenset()) -> Iterator[str]:
     for tree in trees:
         # What is dispatched is the name of a macro, and no word of SQL.
         names = {id(node) for call in _dispatches(tree) for node in call.find_all(nodes.Const)}
+        names |= but
         for node in (tree, *tree.find_all((nodes.TemplateData, nodes.Const))):
             if id(node) in names:
                 continue
@@ -162,8 +183,18 @@ def _words(trees: Iterable[nodes.Node]) -> Iterator[str]:
             yield from _WORD.findall(_COMMENT.sub("", text.lower()))
 
 
-def _later_parts(tree: nodes.Template) -> Iterator[nodes.Node]:
+def _later_parts(tree: nodes.Template) -> Iterator[nodes.If]:
     return (node for node in tree.find_all(nodes.If) if _is_incremental(node.test))
+
+
+def _only_later(tree: nodes.Template) -> set[int]:
+    """Return the ids of the nodes that only later builds come to."""
+    return {
+        id(node)
+        for part in _later_parts(tree)
+        for statement in part.body
+        for node in (statement, *statement.find_all(nodes.Node))
+    }
 
 
 def _handed_over(tree: nodes.Template) -> Iterator[nodes.Node]:

@@ -13,6 +13,8 @@ audience, or what of them is sent, would show in no law tag and no fingerprint:
   A segment is a table or a view. Upstream, later builds may name only columns and relations that
   the full query reads; tests hold what they make equal to a full build.
 * A parameter counts by its name. Only the clock is one, and it reads nothing of any member.
+* Values that a hook noted in the session are read on later builds alone, and by the model whose
+  hook it is: days to make again, which the comparison of first and later builds leaves out.
 * What remembers former builds, such as the history of memberships, carries what these rested on
   without saying so. No segment rests on it.
 """
@@ -22,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from activation.lineage.dependencies import Dependencies, Upstream
+from activation.lineage.increments import NOTED
 from activation.lineage.manifest import INCREMENTAL, Kind, Relation
 from activation.lineage.templates import IS_INCREMENTAL, THIS, Template, Templates, allowed_parts
 from tellerline.errors import ContractError
@@ -29,7 +32,8 @@ from tellerline.errors import ContractError
 PARAMETERS = frozenset({"as_of"})
 # Macros that note by what a table was made, in a source that remembers this and no member; or which
 # days of it to make again, in the session.
-BOOKKEEPING = frozenset({"remember_logic", "note_changed_days"})
+NOTING = "note_changed_days"
+BOOKKEEPING = frozenset({"remember_logic", NOTING})
 MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
 # Tests make manifests without it; dbt always says what it makes.
 WHOLE = frozenset({"", "table", "view", "ephemeral"})
@@ -86,6 +90,7 @@ class Visibility:
             self._check_parameter(relation)
         template = self._templates.read(relation.making.template, relation.path)
         _check_names(relation, template)
+        self._check_notes(relation, template)
         self._check_hooks(relation)
         if relation.kind is Kind.MODEL and relation.making.materialized == INCREMENTAL:
             self._check_later_builds(relation, template)
@@ -98,6 +103,20 @@ class Visibility:
                 or self._templates.only_deletes(hook, relation.path)
             ):
                 raise _has_hooks(relation)
+
+    def _check_notes(self, relation: Relation, template: Template) -> None:
+        """Refuse values of the session but for those that a hook of the model noted before."""
+        if NOTED not in template.words:
+            return
+        hooks = {self._templates.called_alone(h, relation.path) for h in relation.making.hooks}
+        if NOTED in template.first or NOTING not in hooks:
+            raise ContractError(
+                relation.name,
+                f"reads a variable of the session that no `{NOTING}()` of its own has set for this "
+                "build: what stands in it shows in no law tag and no fingerprint.",
+                f"Name that macro in a pre-hook of {relation.path}, and read the variable on later "
+                "builds alone, with `only_changed_days()`.",
+            )
 
     def _keeps_books(self, hook: str, relation: Relation) -> bool:
         called = self._templates.called_alone(hook, relation.path)

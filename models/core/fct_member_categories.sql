@@ -47,14 +47,14 @@ touched_groups as (
         spend_classes.category_key
     from {{ ref('fct_member_spend_days') }} as told
     inner join spend_classes on told.spend_class_key = spend_classes.spend_class_key
-    where told.transaction_date in (select touched_days.transaction_date from touched_days)
+    inner join touched_days on told.transaction_date = touched_days.transaction_date
     union distinct
     select
         told.member_key,
         spend_classes.category_key
     from {{ ref('fct_member_spend_days') }} as told
     inner join spend_classes on told.spend_class_key = spend_classes.spend_class_key
-    where told.member_key in (select new_members.member_key from new_members)
+    inner join new_members on told.member_key = new_members.member_key
 ),
 
 {% endif -%}

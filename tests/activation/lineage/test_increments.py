@@ -53,6 +53,17 @@ LATER = {
             f"not exists (select 1 from {OWN} as held where held.day = e.day) group by 1, 2"
         ),
     ),
+    "days that a hook noted": (
+        FULL,
+        (
+            f"select member_id, day, count(*) as n from {EVENTS} "
+            "where day in getvariable('changed_days') and n > 0 group by 1, 2"
+        ),
+    ),
+    "nothing but days that a hook noted": (
+        f"select member_id, day, n from {EVENTS}",
+        f"select member_id, day, n from {EVENTS} where day in getvariable('changed_days')",
+    ),
     "the only condition": (
         f"with e as (select * from {EVENTS}) {GROUPED}",
         f"with e as (select * from {EVENTS} where id not in (select id from {OWN})) {GROUPED}",

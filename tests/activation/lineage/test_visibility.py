@@ -229,11 +229,54 @@ def test_a_growing_model_upstream_may_keep_books(project: Project, beside: list[
     assert project.one().fingerprint
 
 
+NOTES = "set variable changed_days = (select list(day) from {{ this }})"
+NOTED_DAYS = "day in getvariable('changed_days')"
+ONLY_NOTED = "{% if is_incremental() %}{{ is_noted() }}{% else %}true{% endif %}"
+NOTING = {"pre-hook": hook("{{ note_changed_days() }}")}
+
+
+def with_notes(project: Project, template: str, **config: Any) -> None:
+    project.macro("note_changed_days", NOTES)
+    project.macro("is_noted", "{{ adapter.dispatch('is_noted')() }}")
+    project.macro("default__is_noted", NOTED_DAYS)
+    project.macro("only_noted", ONLY_NOTED)
+    members(project, f"select member_id, day from {table('raw.people')} {template}", **config)
+
+
 def test_a_growing_model_upstream_may_note_its_days(project: Project) -> None:
-    project.macro("note_changed_days", "set variable days = (select list(day) from {{ this }})")
-    hooks = [{"sql": text} for text in ["{{ note_changed_days() }}", "{{ forget_days('day') }}"]]
-    members(project, **INCREMENTAL, **{"pre-hook": hooks})
+    with_notes(project, "where {{ only_noted() }}", **INCREMENTAL, **NOTING)
     assert project.one().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("template", "config"),
+    [
+        ("where {{ only_noted() }}", INCREMENTAL),
+        ("where {{ is_noted() }}", {**INCREMENTAL, **NOTING}),
+        (f"where {NOTED_DAYS}", {**INCREMENTAL, **NOTING}),
+        ("{% if is_incremental() %}{% else %}{{ is_noted() }}{% endif %}", INCREMENTAL | NOTING),
+        ("where {{ is_noted() }}", {}),
+    ],
+    ids=[
+        "nobody noted",
+        "on a first build",
+        "without a macro",
+        "on a first build alone",
+        "a table",
+    ],
+)
+def test_what_nobody_noted_is_not_read(
+    project: Project, template: str, config: dict[str, Any]
+) -> None:
+    with_notes(project, template, **config)
+    with pytest.raises(ContractError, match="members: reads a variable of the session"):
+        project.describe()
+
+
+def test_a_segment_reads_no_variable_of_the_session(project: Project) -> None:
+    segment(project, f"{ALL} where {NOTED_DAYS}")
+    with pytest.raises(ContractError, match="seg_one: reads a variable of the session"):
+        project.describe()
 
 
 @pytest.mark.parametrize(
