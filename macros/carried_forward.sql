@@ -64,7 +64,7 @@ touched_days as (
         {%- endfor %}
 ),
 
-{{ missing_values('new_members', source, 'member_key') }}
+{{ missing(source, 'member_key') }}
 {% endif -%}
 {%- endmacro -%}
 
@@ -90,10 +90,11 @@ where not {{ is_within_days('last_date', longest_window) }}
 {%- endif -%}
 {%- endmacro -%}
 
-{#- The same where all of a member is made again at once. Each row has the sum of the checksums of all that
-    its member's rows are made from; who has another sum now is forgotten, whatever the reason, and
-    made again like a member who was never held. `is_outdated`: what of a row the clock alone makes untrue. -#}
-{%- macro forget_changed_members(source, day, window, held_checksum, is_outdated='false') -%}
+{#- The same where all of a member is made again at once. Each row has `member_checksum`, the sum of the
+    checksums of all that its member's rows are made from; who has another sum now is forgotten, whatever
+    the reason, and made again like a member who was never held.
+    `is_outdated`: what the clock alone makes untrue of a row. -#}
+{%- macro forget_changed_members(source, day, window, is_outdated) -%}
 {%- if is_incremental() -%}
 delete from {{ this }}
 where member_key in (
@@ -104,7 +105,7 @@ where member_key in (
         group by member_key
     ),
     held as (
-        select member_key, max({{ held_checksum }}) as total, bool_or({{ is_outdated }}) as is_outdated
+        select member_key, max(member_checksum) as total, bool_or({{ is_outdated }}) as is_outdated
         from {{ this }}
         group by member_key
     )
@@ -113,19 +114,5 @@ where member_key in (
     left join now on held.member_key = now.member_key
     where held.is_outdated or held.total is distinct from now.total
 )
-{%- endif -%}
-{%- endmacro -%}
-
-{#- The members of the source who are not held: a common table expression to begin with. -#}
-{%- macro missing_members(source) -%}
-{%- if is_incremental() -%}{{ missing_values('missing_members', source, 'member_key') }}{%- endif -%}
-{%- endmacro -%}
-
-{#- Narrows a query over the source to those members. -#}
-{%- macro only_missing_members() -%}
-{%- if is_incremental() -%}
-member_key in (select missing_members.member_key from missing_members)
-{%- else -%}
-true
 {%- endif -%}
 {%- endmacro -%}

@@ -38,9 +38,11 @@ delete from {{ this }} where {{ is_noted('changed_days', day) }}
 {%- if is_incremental() -%}{{ is_noted('changed_days', day) }}{%- else -%}true{%- endif -%}
 {%- endmacro -%}
 
-{#- The values of a column of `source` that the model does not hold: a common table expression. -#}
-{%- macro missing_values(name, source, column) -%}
-{{ name }} as (
+{#- The values of a column of `source` that the model does not hold, such as its files, days or members: a
+    common table expression to begin with. -#}
+{%- macro missing(source, column) -%}
+{%- if is_incremental() -%}
+missing as (
     select known.{{ column }}
     from (select distinct told.{{ column }} from {{ source }} as told) as known
     left join (select distinct held.{{ column }} from {{ this }} as held) as seen
@@ -48,32 +50,14 @@ delete from {{ this }} where {{ is_noted('changed_days', day) }}
     where seen.{{ column }} is null
 ),
 
-{% endmacro -%}
-
-{#- The days of a source that the model does not hold: a common table expression to begin with. -#}
-{%- macro missing_days(source, day) -%}
-{%- if is_incremental() -%}{{ missing_values('missing_days', source, day) }}{%- endif -%}
+{% endif -%}
 {%- endmacro -%}
 
-{#- Narrows a query over the source to those days. It stands before other conditions: an engine then
-    reads the blocks of a table that hold such days, and no others. -#}
-{%- macro only_missing_days(day) -%}
+{#- Narrows a query over the source to those. It stands before other conditions: an engine then reads the
+    blocks of a table that hold such values, and no others. -#}
+{%- macro only_missing(column) -%}
 {%- if is_incremental() -%}
-{{ day }} in (select missing_days.{{ day }} from missing_days)
-{%- else -%}
-true
-{%- endif -%}
-{%- endmacro -%}
-
-{#- The files of a feed that the model does not hold: a common table expression to begin with. -#}
-{%- macro missing_loads(feed) -%}
-{%- if is_incremental() -%}{{ missing_values('missing_loads', feed, 'load_id') }}{%- endif -%}
-{%- endmacro -%}
-
-{#- Narrows a query over a feed to those files. It stands first too, for the same reason. -#}
-{%- macro only_missing_loads() -%}
-{%- if is_incremental() -%}
-load_id in (select missing_loads.load_id from missing_loads)
+{{ column }} in (select missing.{{ column }} from missing)
 {%- else -%}
 true
 {%- endif -%}
@@ -85,11 +69,11 @@ true
 {%- if is_incremental() -%}
 delete from {{ this }}
 where {{ key }} in (
-    with {{ missing_loads(feed) }}
+    with {{ missing(feed, 'load_id') }}
     arrived as (
         select {{ key }}, business_date, load_id
         from {{ feed }}
-        where {{ only_missing_loads() }} and {{ is_by_as_of_date('business_date') }}
+        where {{ only_missing('load_id') }} and {{ is_by_as_of_date('business_date') }}
     )
     select known.{{ key }}
     from {{ this }} as known

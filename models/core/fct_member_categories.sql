@@ -54,7 +54,7 @@ touched_groups as (
         spend_classes.category_key
     from {{ ref('fct_member_spend_days') }} as told
     inner join spend_classes on told.spend_class_key = spend_classes.spend_class_key
-    inner join new_members on told.member_key = new_members.member_key
+    inner join missing on told.member_key = missing.member_key
 ),
 
 {% endif -%}

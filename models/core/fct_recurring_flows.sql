@@ -3,7 +3,7 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook="{{ forget_changed_members(
-        ref('fct_member_flow_days'), 'transaction_date', 400, 'member_checksum',
+        ref('fct_member_flow_days'), 'transaction_date', 400,
         'is_active and awaited_until_date < ' ~ as_of_date()
     ) }}",
     post_hook="{{ remember_logic() }}",
@@ -11,12 +11,12 @@
 
 with
 
-{{ missing_members(ref('fct_member_flow_days')) }}
+{{ missing(ref('fct_member_flow_days'), 'member_key') }}
 days as (
     select * from {{ ref('fct_member_flow_days') }}
     where
         {{ is_within_days('transaction_date', 400) }}
-        and {{ only_missing_members() }}
+        and {{ only_missing('member_key') }}
 ),
 
 -- What a flow is called. Payments go by its number: by these names a million members' spilled 50 GB.

@@ -10,11 +10,11 @@
 
 with
 
-{{ missing_days(kept_snapshot_days(), 'business_date') }}
+{{ missing(kept_snapshot_days(), 'business_date') }}
 kept as (
     select business_date
     from {{ kept_snapshot_days() }} as calendar
-    where {{ only_missing_days('business_date') }}
+    where {{ only_missing('business_date') }}
 ),
 
 -- What a corrected file of the same day no longer tells is gone.

@@ -8,13 +8,13 @@
 
 with
 
-{{ missing_loads(source('raw', 'digital_events')) }}
+{{ missing(source('raw', 'digital_events'), 'load_id') }}
 -- Few events come more than once in what arrives: those alone are ranked.
 repeated as (
     select {{ row_checksum(['event_id']) }} as id_checksum
     from {{ source('raw', 'digital_events') }}
     where
-        {{ only_missing_loads() }}
+        {{ only_missing('load_id') }}
         and {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
@@ -29,7 +29,7 @@ ranked as (
         ) as arrival_number
     from {{ source('raw', 'digital_events') }}
     where
-        {{ only_missing_loads() }}
+        {{ only_missing('load_id') }}
         and {{ is_of_known_file() }}
         and {{ row_checksum(['event_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
@@ -41,7 +41,7 @@ first_arrived as (
         1 as arrival_number
     from {{ source('raw', 'digital_events') }}
     where
-        {{ only_missing_loads() }}
+        {{ only_missing('load_id') }}
         and {{ is_of_known_file() }}
         and {{ row_checksum(['event_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
@@ -74,7 +74,7 @@ standing as (
     where
         event_id in (
             select told.event_id from {{ source('raw', 'digital_events') }} as told
-            where told.load_id in (select missing_loads.load_id from missing_loads)
+            where told.load_id in (select missing.load_id from missing)
         )
 ),
 

@@ -8,13 +8,13 @@
 
 with
 
-{{ missing_loads(source('raw', 'transactions')) }}
+{{ missing(source('raw', 'transactions'), 'load_id') }}
 -- Few transactions come more than once in what arrives: those alone are ranked.
 repeated as (
     select {{ row_checksum(['transaction_id']) }} as id_checksum
     from {{ source('raw', 'transactions') }}
     where
-        {{ only_missing_loads() }}
+        {{ only_missing('load_id') }}
         and {{ is_by_as_of_date('business_date') }}
     group by id_checksum
     having count(*) > 1
@@ -30,7 +30,7 @@ ranked as (
         ) as version_rank
     from {{ source('raw', 'transactions') }}
     where
-        {{ only_missing_loads() }}
+        {{ only_missing('load_id') }}
         and {{ is_of_known_file() }}
         and {{ row_checksum(['transaction_id']) }} in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
@@ -42,7 +42,7 @@ latest as (
         1 as version_rank
     from {{ source('raw', 'transactions') }}
     where
-        {{ only_missing_loads() }}
+        {{ only_missing('load_id') }}
         and {{ is_of_known_file() }}
         and {{ row_checksum(['transaction_id']) }} not in (select repeated.id_checksum from repeated)
         and {{ is_by_as_of_date('business_date') }}
@@ -110,7 +110,7 @@ named_again as (
     where
         transaction_id in (
             select told.transaction_id from {{ source('raw', 'transactions') }} as told
-            where told.load_id in (select missing_loads.load_id from missing_loads)
+            where told.load_id in (select missing.load_id from missing)
         )
 ),
 
