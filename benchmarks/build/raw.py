@@ -22,6 +22,8 @@ PROJECT = HERE.parents[1]
 CACHE = PROJECT / ".bench"
 LAST_DAY = date(2026, 6, 30)
 DAYS = 180
+# So few that dbt has next to nothing to compute.
+FEWEST_MEMBERS = 1_000
 SCRIPTS = ("institution.sql", "movements.sql", "loads.sql")
 FEEDS = (
     "account_snapshot",
