@@ -9,7 +9,9 @@ from typing import NamedTuple
 ON_THE_WEB = re.compile(r"[.](COM|NET|ORG)")
 MARKS = re.compile(r"[.'\u2019]")
 GAPS = re.compile(r"[^A-Z0-9&+]+")
-LEGAL_FORMS = re.compile(r"(?<=.) (INC|LLC|CO|CORP|COMPANY|CORPORATION|USA|AMERICA)$")
+# What stands behind an "&" is the other half of the name.
+LEGAL_FORMS = re.compile(r"(?<=[^&]) (INC|LLC|CO|CORP|COMPANY|CORPORATION|USA|AMERICA)$")
+AND_BETWEEN = re.compile(r"(?<=.) ?& ?(?=.)")
 # A name that is written together is told by its beginning, whatever follows.
 LEAST_TOGETHER = 8
 LEAST_UNMISTAKABLE = 4
@@ -60,12 +62,12 @@ def patterns_of(name: str, everyday: AbstractSet[str]) -> list[Pattern]:
 
     Args:
         name: The merchant's name.
-        everyday: Words of everyday English, in upper case.
+        everyday: Words that others bear too, in upper case: plain English, towns, persons' names.
     """
     full = words_of(name)
     texts = [full, full.removeprefix("THE "), LEGAL_FORMS.sub("", full.removeprefix("THE "))]
     texts.append(" ".join(SHORT.get(word, word) for word in texts[-1].split()))
-    texts.append(texts[-1].replace(" & ", " ").replace("&", " "))
+    texts.append(AND_BETWEEN.sub(" ", texts[-1]))
     texts.append(texts[1].replace(" & ", " AND ") if " & " in texts[1] else texts[1])
     made = {text: _pattern(text, everyday) for text in texts if len(text) > 1}
     together = re.sub(r"[ &+]", "", texts[1])

@@ -36,6 +36,7 @@
 {%- macro word_noise() -%}
 {{ return([
     {'name': 'number behind a name', 'pattern': '(^| )([A-Z]{4,})[0-9]{3,}( |$)', 'replacement': '\\1\\2\\3'},
+    {'name': 'number behind a short name', 'pattern': '(^| )([A-Z]{3})[0-9]{7,}( |$)', 'replacement': '\\1\\2\\3'},
     {'name': 'number between names', 'pattern': '(^| )([A-Z]{4,})[0-9]{3,}([A-Z]+)( |$)', 'replacement': '\\1\\2 \\3\\4'},
     {'name': 'long number', 'pattern': '(^| )[0-9]{3,}( [0-9]{3,})*( |$)', 'replacement': ' '},
     {'name': 'code of letters and digits', 'pattern': '(^| )[A-Z]*[0-9][A-Z0-9]{5,}( |$)', 'replacement': ' '},
@@ -48,7 +49,8 @@
     {'name': 'town', 'pattern': '(^| )FALLS CHURCH( |$)'},
     {'name': 'address', 'pattern': '(^| )(ON|AT|[0-9]+|[NSEW]|NORTH|SOUTH|EAST|WEST) (CHURCH|HOSPITAL|CASINO) (ST|STREET|RD|ROAD|AVE|AVENUE|DR|DRIVE|LN|LANE|BLVD|HWY|PKWY|WAY|SQ)( |$)'},
     {'name': 'street', 'pattern': '(^| )(CHURCH|HOSPITAL|CASINO) (STREET|ROAD|AVENUE|DRIVE|LANE|BLVD|HWY|PKWY)( |$)'},
-    {'name': 'animals', 'pattern': '(^| )(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?|URGENT CARE|HEALTHCARE)( |$)'},
+    {'name': 'animals', 'pattern': '(^| )(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?|URGENT CARE|HEALTHCARE|CLINICS?|MEDICAL|DENTAL)( |$)'},
+    {'name': 'repairs', 'pattern': '(^| )(AUTO|BIKE|CAR|CARPET|COMPUTER|DENT|FURNITURE|GLASS|GOLF|GUITAR|LAWN|MOWER|PHONE|PLANT|SHOE|SKI|TIRE|TRUCK|WATCH) CLINICS?( |$)'},
 ]) }}
 {%- endmacro -%}
 
@@ -97,7 +99,9 @@ any_value({{ column }}) as {{ column }}{{ ', ' if not loop.last }}
         'rule_id', 'merchant_id', 'match_kind', 'pattern', 'confidence', 'is_common_word',
     ],
     'merchant_prefixes': ['prefix'],
-    'merchant_words': ['rule_id', 'phrase', 'category_id', 'refines_category_id', 'confidence'],
+    'merchant_words': [
+        'rule_id', 'phrase', 'category_id', 'billed_category_id', 'refines_category_id', 'confidence',
+    ],
     'merchant_categories': ['category_id', 'parent_category_id', 'competitor_product', 'presence'],
     'mcc_categories': ['mcc', 'category_id'],
     'ach_entry_rules': [

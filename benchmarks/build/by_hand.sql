@@ -34,7 +34,7 @@ select * from read_csv(
     header = true,
     columns = {
         'rule_id': 'varchar', 'phrase': 'varchar', 'category_id': 'varchar',
-        'refines_category_id': 'varchar', 'confidence': 'decimal(4, 2)'
+        'billed_category_id': 'varchar', 'refines_category_id': 'varchar', 'confidence': 'decimal(4, 2)'
     }
 );
 
@@ -416,6 +416,8 @@ cleaned as (
                 .trim()
                 .regexp_replace('(^| )([A-Z]{4,})[0-9]{3,}( |$)', '\1\2\3', 'g')
                 .trim()
+                .regexp_replace('(^| )([A-Z]{3})[0-9]{7,}( |$)', '\1\2\3', 'g')
+                .trim()
                 .regexp_replace('(^| )([A-Z]{4,})[0-9]{3,}([A-Z]+)( |$)', '\1\2 \3\4', 'g')
                 .trim()
                 .regexp_replace('(^| )[0-9]{3,}( [0-9]{3,})*( |$)', ' ', 'g')
@@ -582,7 +584,11 @@ word_categories as (
     select
         words.reading_hash,
         category_words.rule_id,
-        category_words.category_id,
+        case
+            when words.channel_kind <> 'card'
+                then coalesce(category_words.billed_category_id, category_words.category_id)
+            else category_words.category_id
+        end as category_id,
         category_words.confidence
     from words
     inner join category_words on words.word = split_part(category_words.phrase, ' ', 1)
@@ -614,7 +620,8 @@ sensitive_words as (
                 .regexp_replace('(^| )FALLS CHURCH( |$)', ' ', 'g')
                 .regexp_replace('(^| )(ON|AT|[0-9]+|[NSEW]|NORTH|SOUTH|EAST|WEST) (CHURCH|HOSPITAL|CASINO) (ST|STREET|RD|ROAD|AVE|AVENUE|DR|DRIVE|LN|LANE|BLVD|HWY|PKWY|WAY|SQ)( |$)', ' ', 'g')
                 .regexp_replace('(^| )(CHURCH|HOSPITAL|CASINO) (STREET|ROAD|AVENUE|DRIVE|LANE|BLVD|HWY|PKWY)( |$)', ' ', 'g')
-                .regexp_replace('(^| )(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?|URGENT CARE|HEALTHCARE)( |$)', ' ', 'g')
+                .regexp_replace('(^| )(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?|URGENT CARE|HEALTHCARE|CLINICS?|MEDICAL|DENTAL)( |$)', ' ', 'g')
+                .regexp_replace('(^| )(AUTO|BIKE|CAR|CARPET|COMPUTER|DENT|FURNITURE|GLASS|GOLF|GUITAR|LAWN|MOWER|PHONE|PLANT|SHOE|SKI|TIRE|TRUCK|WATCH) CLINICS?( |$)', ' ', 'g')
             || ' ',
             ' ' || forbidden_words.word || ' '
         )
@@ -633,7 +640,18 @@ entry_matches as (
             (ach_entry_rules.direction is null or readings.direction = ach_entry_rules.direction)
             and (ach_entry_rules.entry_class is null or readings.entry_class = ach_entry_rules.entry_class)
             and (ach_entry_rules.entry_start is null or starts_with(readings.entry_text, ach_entry_rules.entry_start))
-            and (ach_entry_rules.company_start is null or starts_with(readings.company, ach_entry_rules.company_start))
+            and (
+                ach_entry_rules.company_start is null
+                or (
+                    starts_with(readings.company, ach_entry_rules.company_start)
+                    and (
+                        regexp_matches(ach_entry_rules.company_start, '[ .]')
+                        or not regexp_full_match(
+                            substr(readings.company, length(ach_entry_rules.company_start) + 1, 1), '[A-Z]'
+                        )
+                    )
+                )
+            )
     where readings.channel_kind = 'ach'
     qualify row_number() over (
         partition by readings.reading_hash

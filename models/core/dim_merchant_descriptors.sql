@@ -52,6 +52,7 @@ category_words as (
     select
         rule_id,
         category_id,
+        coalesce(nullif(billed_category_id, ''), category_id) as billed_category_id,
         nullif(refines_category_id, '') as refines_category_id,
         confidence,
         {{ plain_words('phrase') }} as phrase
@@ -291,7 +292,10 @@ word_categories as (
     select
         words.reading_id,
         category_words.rule_id,
-        category_words.category_id,
+        case
+            when words.channel_kind = 'card' then category_words.category_id
+            else category_words.billed_category_id
+        end as category_id,
         category_words.confidence,
         row_number() over (
             partition by words.reading_id
@@ -334,7 +338,16 @@ entry_matches as (
             )
             and (
                 entry_rules.company_start is null
-                or {{ begins_with('readings.party_text', 'entry_rules.company_start') }}
+                -- One word is the whole word; several may be cut.
+                or (
+                    {{ begins_with('readings.party_text', 'entry_rules.company_start') }}
+                    and (
+                        entry_rules.company_start like '% %'
+                        or entry_rules.company_start like '%.%'
+                        or substr(readings.party_text, length(entry_rules.company_start) + 1, 1)
+                        not between 'A' and 'Z'
+                    )
+                )
             )
     where readings.channel_kind = 'ach'
 ),

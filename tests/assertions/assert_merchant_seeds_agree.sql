@@ -26,6 +26,12 @@ named_categories as (
     from {{ ref('merchant_words') }}
     union
     select
+        'merchant_words' as seed_name,
+        billed_category_id
+    from {{ ref('merchant_words') }}
+    where billed_category_id <> ''
+    union
+    select
         'ach_entry_rules' as seed_name,
         category_id
     from {{ ref('ach_entry_rules') }}

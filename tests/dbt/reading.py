@@ -23,7 +23,8 @@ INNOCENT = re.compile(
     r"\b(FALLS CHURCH|(ON|AT|\d+|[NSEW]|NORTH|SOUTH|EAST|WEST) (CHURCH|HOSPITAL|CASINO) (ST|STREET"
     r"|RD|ROAD|AVE|AVENUE|DR|DRIVE|LN|LANE|BLVD|HWY|PKWY|WAY|SQ)|(CHURCH|HOSPITAL|CASINO) (STREET"
     r"|ROAD|AVENUE|DRIVE|LANE|BLVD|HWY|PKWY)|(ANIMAL|PET|VET|VETERINARY|CAT|DOG|EQUINE) (HOSPITALS?"
-    r"|URGENT CARE|HEALTHCARE))\b"
+    r"|URGENT CARE|HEALTHCARE|CLINICS?|MEDICAL|DENTAL)|(AUTO|BIKE|CAR|CARPET|COMPUTER|DENT"
+    r"|FURNITURE|GLASS|GOLF|GUITAR|LAWN|MOWER|PHONE|PLANT|SHOE|SKI|TIRE|TRUCK|WATCH) CLINICS?)\b"
 )
 STATE_OF_OTHERS = {
     "p2p": "person_to_person",
@@ -133,7 +134,12 @@ class Reader:
             plain(row["ach_company_name"]) if is_entry else words,
             may_be_cut=len(text) >= (15 if is_entry else 20),
         )
-        trade = self._trade(words, code_category) if row["direction"] == "debit" else None
+        is_billed = channel not in CARDS
+        trade = (
+            self._trade(words, code_category, is_billed=is_billed)
+            if row["direction"] == "debit"
+            else None
+        )
         pattern = None if outranks else self._pattern(words, left, code_category)
         if pattern and (found := self._of_merchant(pattern, entry, trade)):
             category, confidence = found
@@ -162,6 +168,7 @@ class Reader:
         text = re.sub(r"\* *[A-Z]{0,2}\d[A-Z0-9]{4,}", " ", text)
         text = plain(text)
         text = re.sub(r"\b([A-Z]{4,})\d{3,}\b", r"\1", text)
+        text = re.sub(r"\b([A-Z]{3})\d{7,}\b", r"\1", text)
         text = re.sub(r"\b([A-Z]{4,})\d{3,}([A-Z]+)\b", r"\1 \2", text)
         kept = [
             word
@@ -242,18 +249,23 @@ class Reader:
         is_told_inside = len(text) >= 8 and pattern["is_common_word"] != "true"
         return "inside" if is_told_inside and f" {text} " in f" {words} " else None
 
-    def _trade(self, words: str, code_category: str | None) -> dict[str, str] | None:
+    def _trade(
+        self, words: str, code_category: str | None, *, is_billed: bool
+    ) -> dict[str, str] | None:
         found = [
             rule
             for rule in self.trades
             if f" {rule['phrase']} " in f" {words} "
             and (code_category is None or code_category in rule["refines_category_id"].split())
         ]
-        return min(
+        best = min(
             found,
             key=lambda r: (-Decimal(r["confidence"]), -len(r["phrase"]), r["rule_id"]),
             default=None,
         )
+        if best and is_billed and best["billed_category_id"]:
+            return best | {"category_id": best["billed_category_id"]}
+        return best
 
     def _entry(self, row: Row) -> dict[str, str] | None:
         entry = (row["ach_entry_description"] or "").strip().upper()
@@ -264,9 +276,16 @@ class Reader:
             if rule["direction"] in ("", row["direction"])
             and rule["entry_class"] in ("", row["ach_entry_class"])
             and entry.startswith(rule["entry_start"])
-            and company.startswith(rule["company_start"])
+            and begins(company, rule["company_start"])
         ]
         return min(found, key=lambda r: (-Decimal(r["confidence"]), r["rule_id"]), default=None)
+
+
+def begins(company: str, start: str) -> bool:
+    """Return whether a company's name begins so: one word is a whole word, several may be cut."""
+    behind = company.removeprefix(start)
+    is_cut = behind != "" and behind[0].isalpha() and start != "" and not re.search("[ .]", start)
+    return company.startswith(start) and not is_cut
 
 
 def plain(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from curation.brands import forbidden_words, is_sensitive
 from curation.codes import public_codes
-from curation.patterns import words_of
+from curation.patterns import patterns_of, words_of
 from sandbox.feeds.evaluation.labelled import unseen_merchants
 from tests.dbt.reading import plain, read_seed
 from tests.dbt.sessions import ROOT
@@ -68,6 +68,18 @@ def test_no_pattern_means_two_merchants():
     for row in read_seed("merchant_patterns"):
         meant.setdefault(plain(row["pattern"]), set()).add(row["merchant_id"])
     assert {text: ids for text, ids in meant.items() if len(ids) > 1 or len(text) < 2} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("Ash & Company", {"ASH & COMPANY", "ASH & CO", "ASH CO", "ASH AND COMPANY", "ASHCOMPANY"}),
+        ("&pizza", {"&PIZZA"}),
+        ("Dairy Barn Inc.", {"DAIRY BARN INC", "DAIRY BARN", "DAIRYBARNINC"}),
+    ],
+)
+def test_half_of_a_name_is_no_pattern_of_it(name, texts):
+    assert {pattern.text for pattern in patterns_of(name, frozenset())} == texts
 
 
 def test_the_unseen_are_unknown_to_the_dictionary():
