@@ -78,6 +78,25 @@ load_id not in (
     {{ return('cast(' ~ days_after('cast(' ~ quoted(parts.group(1)) ~ ' as date)', 1) ~ ' as timestamp)') }}
 {%- endmacro -%}
 
+{#- Runs before every command: what was known before the first file came is nothing, and tables without a
+    row would look as if nobody had ever withdrawn a consent. -#}
+{%- macro refuse_an_instant_before_all_files() -%}
+    {%- set known_until = given_known_until() -%}
+    {%- if execute and known_until -%}
+        {%- set loads = source('raw', 'loads') -%}
+        {%- set row = run_query(
+            'select cast(min(received_at) as string), count_if(received_at < ' ~ known_until ~ ') from ' ~ loads
+            ~ " where state = 'loaded'"
+        ).rows[0] -%}
+        {%- if row[0] and row[1] == 0 -%}
+            {{ exceptions.raise_compiler_error(
+                'The variable known_until is ' ~ tojson(var('known_until') | string) ~ ', when no file had been '
+                ~ 'received: the first came at ' ~ row[0] ~ ' (UTC). Give a later instant.'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro -%}
+
 {#- Whether a text is a day of the calendar, as 2026-06-30. -#}
 {%- macro is_calendar_day(text) -%}
     {%- set parts = modules.re.fullmatch('([0-9]{4})-([0-9]{2})-([0-9]{2})', text) -%}

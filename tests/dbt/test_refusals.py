@@ -272,6 +272,25 @@ def test_a_lost_row_fails_conservation(spoiled, checks, change):
             "delete from seeds.merchants where merchant_id = 'starbucks'",
         ),
         (
+            "assert_merchant_seeds_agree",
+            "update seeds.merchant_words set billed_category_id = 'x' where rule_id = 'word_gas'",
+        ),
+        *(
+            (
+                "assert_merchant_seeds_agree",
+                f"update seeds.kli_rules set match_values = {value} where kli_id = 'spend__golf'",
+            )
+            for value in ("'no such'", "'golf|no such'", "'golf|'", "''", "null", "'starbucks'")
+        ),
+        (
+            "assert_merchant_seeds_agree",
+            "update seeds.kli_rules set match_on = 'mcc' where kli_id = 'spend__golf'",
+        ),
+        (
+            "assert_merchant_seeds_agree",
+            "update seeds.held_away_factors set competitor_product = 'x' where balance_months = 90",
+        ),
+        (
             "assert_no_contact_data_in_warehouse",
             "alter table core.dim_members add column email varchar",
         ),
