@@ -109,7 +109,9 @@ def conform(feed: Feed, shipped: Feed | None, subject: str) -> Feed:
     for model in shipped.fields:
         field = own.pop(model.name, None)
         if field is None:
-            field = model.model_copy(update={"absent": True, "required": False})
+            field = model.model_copy(
+                update={"absent": True, "required": False, "required_with": ()}
+            )
         faults += _misfits(field, model)
         fields.append(_inherit(field, model))
     is_own = "corrections" in feed.model_fields_set
@@ -122,12 +124,21 @@ def conform(feed: Feed, shipped: Feed | None, subject: str) -> Feed:
             f"does not fit the feed {feed.feed} of the project: {'; '.join(faults)}.",
             "Map the institution's fields to the project's.",
         )
-    return feed.model_copy(update={"fields": (*fields, *own.values()), "corrections": corrections})
+    fields += own.values()
+    delivered = {field.name for field in fields if not field.absent}
+    known = tuple(_asks_of(field, delivered) for field in fields)
+    return feed.model_copy(update={"fields": known, "corrections": corrections})
+
+
+def _asks_of(field: FeedField, delivered: set[str]) -> FeedField:
+    """Return the field that asks only for what comes together with fields that do come."""
+    asked = tuple(name for name in field.required_with if name in delivered)
+    return field.model_copy(update={"required_with": asked})
 
 
 def _misfits(field: FeedField, model: FeedField) -> list[str]:
     if field.absent:
-        return [f"{field.name} is required"] if model.required else []
+        return [f"{field.name} is required"] if model.required or model.required_with else []
     faults = []
     if field.type != model.type:
         faults.append(f"{field.name} must be of type {model.type}")
@@ -154,6 +165,7 @@ def _inherit(field: FeedField, model: FeedField) -> FeedField:
     return field.model_copy(
         update={
             "required": field.required or model.required,
+            "required_with": field.required_with or model.required_with,
             "allowed": field.allowed or model.allowed,
             "pattern": field.pattern or model.pattern,
             "maximum_length": min(lengths, default=None),

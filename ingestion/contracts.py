@@ -73,6 +73,7 @@ class FeedField(Formats):
         type: What it becomes. A text that NDJSON brings must be a JSON string, because a number
             has lost its leading zeros; only codes that `allowed` lists may come as numbers.
         required: Whether a row without it is rejected.
+        required_with: Fields with any of which a row without it is rejected.
         absent: True when the institution has no such field: the column is NULL.
         token: The kind of number that is replaced by its keyed hash.
         allowed: The only values, after `mapping`.
@@ -95,6 +96,7 @@ class FeedField(Formats):
     type: FieldType
     description: str = ""
     required: bool = False
+    required_with: tuple[Name, ...] = ()
     absent: bool = False
     token: TokenKind | None = None
     allowed: tuple[str, ...] | None = None
@@ -128,7 +130,7 @@ class FeedField(Formats):
         ]
         if self.name in LOAD_COLUMNS:
             faults.append(f"{self.name} is a column that the loader fills")
-        if self.required and self.absent:
+        if (self.required or self.required_with) and self.absent:
             faults.append("a required field cannot be absent")
         if self.token and self.scrub:
             faults.append("a token is not scrubbed")
@@ -146,6 +148,11 @@ class FeedField(Formats):
     def origin(self) -> str:
         """The header name or path that this field is read from."""
         return self.source or self.name
+
+    @property
+    def is_identifier(self) -> bool:
+        """Whether it names a member, an account or a record: blanks around it name another."""
+        return self.type == "text" and (self.token is not None or self.name.endswith("_id"))
 
     @property
     def sql_type(self) -> str:
@@ -192,6 +199,13 @@ class Feed(Document):
         names = [field.name for field in self.fields]
         faults = [f"the field {name} stands twice" for name in names if names.count(name) > 1]
         faults += [f"key: {name} is no field" for name in self.key if name not in names]
+        delivered = [field.name for field in self.delivered]
+        faults += [
+            f"{field.name}: required_with {name} is no field that is delivered"
+            for field in self.fields
+            for name in field.required_with
+            if name not in delivered
+        ]
         if self.ordered_by and self.ordered_by not in names:
             faults.append(f"ordered_by: {self.ordered_by} is no field")
         trailer = self.file.trailer

@@ -1,8 +1,9 @@
 """Rows with the same key, in a batch and against what is loaded.
 
 The first row stays: one loaded before, else the one of the earlier file, else of the earlier line.
-A later row with the same content is a duplicate; with other content it is rejected. Where a file is
-the whole state of its day, its rows stand against each other alone.
+A later row with the same content is a duplicate; with other content it is rejected. A row that
+tells the same of an earlier business day is loaded too: a past day was made of it, whenever it
+came. Where a file is the whole state of its day, its rows stand against each other alone.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
     key = identifiers(feed.key)
     names = identifiers(field.name for field in feed.fields)
     valid = f"""
-        select "_f", "_n", "_key", {columns}
+        select "_f", "_n", "_key", "_business_date" as "_day", {columns}
         from "stage"
         inner join "files" using ("_f")
         {joins}
@@ -39,7 +40,7 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
     databases.run(
         'create or replace temp table "candidates" as '
         f"""
-        select "_f", "_n", {names} from ({valid})
+        select "_f", "_n", "_day", {names} from ({valid})
         where "_key" in (
             select "_key" from "stage" inner join "files" using ("_f")
             where "_code" is null and "_is_accepted"
@@ -50,7 +51,7 @@ def find_candidates(databases: Databases, feed: Feed) -> bool:
     if not feed.replaces_day and _copy_loaded(databases, feed, valid):
         databases.run(f"""
             insert into "candidates"
-            select "_f", "_n", {names} from ({valid})
+            select "_f", "_n", "_day", {names} from ({valid})
             anti join "candidates" using ("_f", "_n")
             where hash({key}) in (select hash({key}) from "loaded")
         """)
@@ -73,7 +74,8 @@ def _copy_loaded(databases: Databases, feed: Feed, valid: str) -> bool:
     key = identifiers(feed.key)
     hashes = f'select distinct hash({key}) as "_hash" from ({valid})'
     rows = (
-        f'select -1 as "_f", line_number as "_n", {identifiers(f.name for f in feed.fields)} '
+        'select -1 as "_f", line_number as "_n", business_date as "_day", '
+        f"{identifiers(f.name for f in feed.fields)} "
         f"from {target} where hash({key}) in "
     )
     make = 'create or replace temp table "loaded" as'
@@ -107,10 +109,16 @@ def judge_candidates(databases: Databases, feed: Feed) -> None:
                 "_f",
                 "_n",
                 row_number() over same as _place,
-                {row} is not distinct from first_value({row}) over same as _is_same
+                {row} is not distinct from first_value({row}) over same as _is_same,
+                "_day" < min("_day") over before as _is_of_earlier_day
             from "candidates"
             where "_f" = -1 or "_f" in (select "_f" from "files" where "_is_accepted")
-            window same as (partition by {same} order by "_f", "_n")
+            window
+                same as (partition by {same} order by "_f", "_n"),
+                before as (
+                    partition by {same} order by "_f", "_n"
+                    rows between unbounded preceding and 1 preceding
+                )
         )
 
         select
@@ -118,7 +126,7 @@ def judge_candidates(databases: Databases, feed: Feed) -> None:
             "_n",
             case when _is_same then '{DUPLICATE}' else '{CONFLICT}' end as "_verdict"
         from compared
-        where "_f" >= 0 and _place > 1
+        where "_f" >= 0 and _place > 1 and not (_is_same and _is_of_earlier_day)
         union all
         select * from "set_aside"
     """)

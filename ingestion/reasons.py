@@ -19,6 +19,7 @@ NESTED_TOO_DEEP = "nested_too_deep"
 
 # Rows: a value.
 REQUIRED_MISSING = "required_missing"
+PADDED = "padded"
 WRONG_TYPE = "wrong_type"
 NOT_SCALAR = "not_scalar"
 NOT_TEXT = "not_text"

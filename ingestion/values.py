@@ -15,11 +15,14 @@ from tellerline.sql import identifier, literal, literals
 _INTEGER = "[+-]?[0-9]{1,18}"
 _DECIMAL = r"[+-]?[0-9]{1,16}(?:\.[0-9]{1,2})?"
 _RATE = r"[+-]?[0-9]{1,3}(?:\.[0-9]{1,6})?"
-_ZONE = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+# No place on earth is more than fourteen hours away from UTC.
+_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])"
 _TIMESTAMP = (
     "[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     rf"(?:\.[0-9]{{1,6}})?{_ZONE}?"
 )
+# As macros/texts.sql takes them off: blanks of all kinds, and what nobody sees.
+_PADDED = r"^[\s\p{Z}\p{C}]|[\s\p{Z}\p{C}]$"
 _LEADING_ZERO = "(^|[^0-9])0([0-9])"
 
 
@@ -100,9 +103,7 @@ def checks_of(field: FeedField, text: str, value: Value, json_type: str) -> list
     """
     name = field.name
     typed = identifier(name)
-    checks = []
-    if field.required:
-        checks.append(Check(reasons.REQUIRED_MISSING, name, f"{text} is null"))
+    checks = _presence_checks(field, text)
     if json_type:
         checks += _json_checks(field, json_type)
     if value.is_misread:
@@ -123,6 +124,21 @@ def checks_of(field: FeedField, text: str, value: Value, json_type: str) -> list
         above = f"{typed} > {field.maximum:f}"
         checks.append(Check(reasons.ABOVE_MAXIMUM, name, above))
     return checks + _time_checks(field)
+
+
+def _presence_checks(field: FeedField, text: str) -> list[Check]:
+    checks = []
+    if field.required:
+        checks.append(Check(reasons.REQUIRED_MISSING, field.name, f"{text} is null"))
+    if field.required_with:
+        others = " or ".join(f"{identifier(other)} is not null" for other in field.required_with)
+        condition = f"{text} is null and ({others})"
+        checks.append(Check(reasons.REQUIRED_MISSING, field.name, condition))
+    if field.is_identifier:
+        # With a blank it would be somebody else: a withdrawal that reaches nobody.
+        padded = f"regexp_matches({text}, {literal(_PADDED)})"
+        checks.append(Check(reasons.PADDED, field.name, padded))
+    return checks
 
 
 def _time_checks(field: FeedField) -> list[Check]:

@@ -878,7 +878,7 @@ uses as (
         application_id,
         cast(first_login_at as date) as use_date
     from applications
-    where first_login_at is not null
+    where cast(first_login_at as date) >= cast(funded_at as date)
     union all
     select
         applications.application_id,
@@ -1356,13 +1356,17 @@ select
     cast(competitor_product_count as integer) as competitor_product_count,
     cast(held_away_loan_amount as decimal(18, 2)) as held_away_loan_amount,
     cast(
-        loan_balance_amount / nullif(loan_balance_amount + held_away_loan_amount, 0)
+        floor(10000 * loan_balance_amount / nullif(loan_balance_amount + held_away_loan_amount, 0)) / 10000
         as decimal(5, 4)
     ) as lending_wallet_ratio,
-    cast(purchase_amount / nullif(purchase_amount + card_elsewhere_amount, 0) as decimal(5, 4))
-        as card_wallet_ratio,
-    cast(income_amount / nullif(income_amount + deposit_elsewhere_amount, 0) as decimal(5, 4))
-        as deposit_wallet_ratio,
+    cast(
+        floor(10000 * purchase_amount / nullif(purchase_amount + card_elsewhere_amount, 0)) / 10000
+        as decimal(5, 4)
+    ) as card_wallet_ratio,
+    cast(
+        floor(10000 * income_amount / nullif(income_amount + deposit_elsewhere_amount, 0)) / 10000
+        as decimal(5, 4)
+    ) as deposit_wallet_ratio,
     cast(payment_count_30_days as integer) as payment_count_30_days,
     cast(digital_service_count as integer) as digital_service_count,
     -- Wages weigh most: who is paid here lives here.
@@ -2945,6 +2949,7 @@ select
     coalesce(holdings.has_student_loan, false) as has_student_loan,
     case
         when not coalesce(holdings.has_deposit_account, false) then 'none'
+        when holdings.deposit_balance_amount is null then 'none'
         when holdings.deposit_balance_amount < 1000 then 'under_1k'
         when holdings.deposit_balance_amount < 10000 then '1k_to_10k'
         when holdings.deposit_balance_amount < 50000 then '10k_to_50k'

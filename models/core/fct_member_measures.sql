@@ -230,13 +230,11 @@ final as (
         cast(card_on_file_count as integer) as card_on_file_count,
         cast(competitor_product_count as integer) as competitor_product_count,
         cast(held_away_loan_amount as decimal(18, 2)) as held_away_loan_amount,
-        cast(
-            loan_balance_amount / nullif(loan_balance_amount + held_away_loan_amount, 0)
-            as decimal(5, 4)
-        ) as lending_wallet_ratio,
-        cast(purchase_amount / nullif(purchase_amount + card_elsewhere_amount, 0) as decimal(5, 4))
+        {{ share_of('loan_balance_amount', 'loan_balance_amount + held_away_loan_amount') }}
+            as lending_wallet_ratio,
+        {{ share_of('purchase_amount', 'purchase_amount + card_elsewhere_amount') }}
             as card_wallet_ratio,
-        cast(income_amount / nullif(income_amount + deposit_elsewhere_amount, 0) as decimal(5, 4))
+        {{ share_of('income_amount', 'income_amount + deposit_elsewhere_amount') }}
             as deposit_wallet_ratio,
         cast(payment_count_30_days as integer) as payment_count_30_days,
         cast(digital_service_count as integer) as digital_service_count,

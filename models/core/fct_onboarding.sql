@@ -65,7 +65,7 @@ uses as (
         application_id,
         cast(first_login_at as date) as use_date
     from applications
-    where first_login_at is not null
+    where cast(first_login_at as date) >= cast(funded_at as date)
     union all
     select
         application_id,

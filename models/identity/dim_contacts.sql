@@ -16,7 +16,7 @@ ranked as (
     from source
 ),
 
--- A change that comes after a later one was known is news of no day.
+-- A change that comes after a later one was known is news of no day, and neither is one told again.
 followed as (
     select
         *,
@@ -44,7 +44,7 @@ final as (
         {{ bare_text('state') }} as state,
         {{ bare_text('postal_code') }} as postal_code
     from followed
-    where known_updated_at is null or updated_at >= known_updated_at
+    where known_updated_at is null or updated_at > known_updated_at
 )
 
 select * from final

@@ -44,6 +44,17 @@ members as (
     full outer join contacts on facts.member_id = contacts.member_id
 ),
 
+-- Whoever claims an address or a device counts, businesses and children too.
+counted_links as (
+    select
+        member_id,
+        identifier_kind,
+        identifier_sha256,
+        count(*) over (partition by identifier_kind, identifier_sha256) as claim_count
+    from links
+    where is_valid and identifier_kind in ('email', 'device')
+),
+
 -- Adults alone can be one person in two memberships: a child has the address of a parent, and a
 -- business that of its owner.
 claims as (
@@ -51,15 +62,13 @@ claims as (
         links.member_id,
         links.identifier_kind,
         links.identifier_sha256,
+        links.claim_count,
         members.person_key,
-        members.membership_label,
-        count(*) over (partition by links.identifier_kind, links.identifier_sha256) as claim_count
-    from links
+        members.membership_label
+    from counted_links as links
     inner join members on links.member_id = members.member_id
     where
-        links.is_valid
-        and links.identifier_kind in ('email', 'device')
-        and members.member_standing in ('individual', 'joint_owner')
+        members.member_standing in ('individual', 'joint_owner')
         and members.person_key is not null
 ),
 

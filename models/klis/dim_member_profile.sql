@@ -115,6 +115,8 @@ final as (
         coalesce(holdings.has_student_loan, false) as has_student_loan,
         case
             when not coalesce(holdings.has_deposit_account, false) then 'none'
+            -- A balance that nobody told is not a high one.
+            when holdings.deposit_balance_amount is null then 'none'
             when holdings.deposit_balance_amount < 1000 then 'under_1k'
             when holdings.deposit_balance_amount < 10000 then '1k_to_10k'
             when holdings.deposit_balance_amount < 50000 then '10k_to_50k'

@@ -229,7 +229,7 @@ def _funded_not_active(measures: Measures) -> dict[str, Fact]:
         if funded is None:
             continue
         is_used = (
-            "login.first" in application
+            application.get("login.first", date.min) >= funded
             or any(day >= funded for day in bank.logins[member])
             or any(
                 p.account == application["account"]

@@ -86,6 +86,7 @@ def fault_of(rule: dict[str, Any], text: str, value: Any) -> str:
     if not text:
         return "required_missing" if rule.get("required") else ""
     faults = {
+        "padded": rule["name"].endswith("_id") and text != text.strip(),
         "wrong_type": value is None,
         "not_allowed": "allowed" in rule and text not in rule["allowed"],
         "pattern_mismatch": "pattern" in rule and not re.fullmatch(rule["pattern"], text),

@@ -22,6 +22,11 @@ from feed_site import (
     pack,
 )
 
+OF_AN_ACCOUNT = (
+    "account_number", "product_code", "product_type", "ownership_role", "opened_date",
+    "account_status", "current_balance",
+)  # fmt: skip
+
 
 def changed(feed: str, row: Row) -> Row:
     """Return a row with the same key and other content."""
@@ -93,6 +98,22 @@ def test_against_what_is_loaded(site: Site) -> None:
         assert (counts.read, counts.loaded, counts.rejected, counts.duplicate) == (22, 20, 1, 1)
         table = f"select * exclude (load_id, file_sha256) from raw.{feed} order by all"
         assert site.query(table, DATABASE[feed]) == plain.query(table, DATABASE[feed])
+
+
+def test_what_an_earlier_day_told_too_is_loaded_whenever_it_comes(site: Site) -> None:
+    feeds = [feed for feed in NAMES if feed != CORRECTED]
+    rows = {feed: make_rows(feed, 20) for feed in feeds}
+    run(site, {(feed, 1): rows[feed] for feed in feeds})
+    report = run(
+        site, {(feed, 3): [*rows[feed][:5], changed(feed, rows[feed][6])] for feed in feeds}
+    )
+    again = run(site, {(feed, 2): [*rows[feed][:7], rows[feed][8]] for feed in feeds})
+    for feed in feeds:
+        counts = report.feeds[feed].run
+        assert (counts.loaded, counts.rejected, counts.duplicate) == (5, 1, 0)
+        # Five were told of an earlier day by now, three were not.
+        counts = again.feeds[feed].run
+        assert (counts.loaded, counts.rejected, counts.duplicate) == (3, 0, 5)
 
 
 def test_across_files_of_one_batch_the_earlier_day_wins(site: Site) -> None:
@@ -182,8 +203,7 @@ def test_a_key_with_no_value_is_a_key(site: Site) -> None:
     feed = "account_snapshot"
     rows = make_rows(feed, 20)
     for row in rows:
-        row["account_number"] = ""
-        row["current_balance"] = ""
+        row.update(dict.fromkeys(OF_AN_ACCOUNT, ""))
     report = run(site, {(feed, 0): [*rows, rows[5]]})
     assert (report.feeds[feed].run.loaded, report.feeds[feed].run.duplicate) == (20, 1)
 

@@ -89,6 +89,9 @@ TAB_SNAPSHOT_COLUMNS = [
     "staff",
     "acct",
     "role",
+    "product",
+    "opened",
+    "state",
 ]
 TAB_SNAPSHOT: dict[str, Any] = {
     "feed": "account_snapshot",
@@ -131,6 +134,14 @@ TAB_SNAPSHOT: dict[str, Any] = {
             "type": "text",
             "mapping": {"P": "primary", "J": "joint"},
         },
+        {
+            "name": "product_type",
+            "from": "product",
+            "type": "text",
+            "mapping": {"DDA": "checking"},
+        },
+        {"name": "opened_date", "from": "opened", "type": "date"},
+        {"name": "account_status", "from": "state", "type": "text", "mapping": {"O": "open"}},
         {"name": "current_balance", "from": "bal", "type": "decimal"},
     ],
 }
@@ -170,9 +181,10 @@ def nested_events() -> dict[str, Any]:
 def test_files_of_another_shape_load_with_contracts_alone(site: Site) -> None:
     site.put("transactions", PIPE_FILE.encode(), name="CORE-TXN.030926.01.txt")
     rows = [
-        ["12.50", "x", "09Mar2026", "000012345", "I", "A", "02Jan2001", "N", "Y", "777", "P"],
-        ["", "", "09MAR2026", "000012346", "B", "A", "2Jan2001", "0", "N", "", ""],
-    ]
+        ["12.50", "x", "09Mar2026", "000012345", "I", "A", "02Jan2001", "N", "Y", "777", "P", "DDA",
+         "03Jan2001", "O"],
+        ["", "", "09MAR2026", "000012346", "B", "A", "2Jan2001", "0", "N", "", "", "", "", ""],
+    ]  # fmt: skip
     text = "".join("\t".join(row) + "\r\n" for row in rows)
     site.put("account_snapshot", text.encode(), name="2026-03-09.accounts.tsv")
     event = {
@@ -206,12 +218,13 @@ def test_files_of_another_shape_load_with_contracts_alone(site: Site) -> None:
     ]  # fmt: skip
     assert site.query(
         "select snapshot_date::varchar, member_type, member_since_date::varchar, is_minor, "
-        "is_employee, account_id is null, ownership_role, current_balance, product_type "
+        "is_employee, account_id is null, ownership_role, current_balance, product_type, "
+        "product_code "
         "from raw.account_snapshot order by line_number"
     ) == [
         ("2026-03-09", "individual", "2001-01-02", False, True, False, "primary", Decimal("12.50"),
-         None),
-        ("2026-03-09", "business", "2001-01-02", False, False, True, None, None, None),
+         "checking", None),
+        ("2026-03-09", "business", "2001-01-02", False, False, True, None, None, None, None),
     ]  # fmt: skip
     assert site.query(
         "select event_type, occurred_at, amount, is_successful, page from raw.digital_events"

@@ -15,6 +15,19 @@ BAD_SNAPSHOTS = [
     # column, value, reason, value class
     ("member_number", "", "required_missing", "empty"),
     ("snapshot_date", "", "required_missing", "empty"),
+    # Of an account, or of none: half of one would vanish, or stop the build.
+    ("account_number", "", "required_missing", "empty"),
+    ("product_type", "", "required_missing", "empty"),
+    ("ownership_role", "", "required_missing", "empty"),
+    ("opened_date", "", "required_missing", "empty"),
+    ("account_status", "", "required_missing", "empty"),
+    ("current_balance", "", "required_missing", "empty"),
+    # With a blank it would be another member: what is written of one would reach nobody.
+    ("member_number", "700000001 ", "padded", "number"),
+    ("member_number", "\u00a0700000001", "padded", "number"),
+    ("member_number", "700000001\u200b", "padded", "text(10)"),
+    ("member_number", "   ", "padded", "empty"),
+    ("account_number", "900000001 ", "padded", "number"),
     ("snapshot_date", "2026-3-9", "wrong_type", "text(8)"),
     ("snapshot_date", "09.03.2026", "wrong_type", "text(10)"),
     ("snapshot_date", "2026-02-30", "wrong_type", "date"),
@@ -64,7 +77,7 @@ GOOD_SNAPSHOTS = [
     ("current_balance", "-12.5", Decimal("-12.50")),
     ("current_balance", "+3", Decimal("3.00")),
     ("current_balance", "99999999999.99", Decimal("99999999999.99")),
-    ("current_balance", "", None),
+    ("available_balance", "", None),
     ("interest_rate", "999.999999", Decimal("999.999999")),
     ("birth_year", "", None),
     ("birth_year", "0001980", 1980),
@@ -80,6 +93,9 @@ BAD_TRANSACTIONS = [
     ("authorized_at", "2026-03-09T10:00:00.1234567Z", "wrong_type", "date"),
     ("authorized_at", "2026-02-29T10:00:00Z", "wrong_type", "date"),
     ("authorized_at", "2026-03-09T10:00:00 America/Chicago", "wrong_type", "date"),
+    ("authorized_at", "2026-03-09T10:00:00-15:00", "wrong_type", "date"),
+    ("authorized_at", "2026-03-09T10:00:00+99:00", "wrong_type", "date"),
+    ("authorized_at", "2026-03-09T10:00:00+05:75", "wrong_type", "date"),
     ("authorized_at", "1773050400", "wrong_type", "number"),
     ("authorized_at", "now", "wrong_type", "text(3)"),
     ("authorized_at", "2026-03-11T12:00:01Z", "in_the_future", "date"),
@@ -98,6 +114,7 @@ GOOD_TRANSACTIONS = [
     ("authorized_at", "2026-03-09T10:00:00.123456Z", "2026-03-09 10:00:00.123456"),
     ("authorized_at", "2026-03-09T10:00:00+02:00", "2026-03-09 08:00:00"),
     ("authorized_at", "2026-03-09T10:00:00-0530", "2026-03-09 15:30:00"),
+    ("authorized_at", "2026-03-09T10:00:00+14:00", "2026-03-08 20:00:00"),
     ("authorized_at", "2026-03-11T12:00:00Z", "2026-03-11 12:00:00"),
     ("amount", "0", "0.00"),
 ]
@@ -153,6 +170,7 @@ def check_refused(site: Site, feed: str, cases: list[tuple[Any, Any, str, str]])
 # The columns that are called otherwise in the files.
 COLUMNS = {
     "member_number": "member_id",
+    "account_number": "account_id",
     "success": "is_successful",
     "id": "event_id",
     "timestamp": "occurred_at",
