@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -28,6 +31,7 @@ from tests.activation.installation import (
 from tests.activation.observations import held_at, listed
 
 PAIR = ("--segment", SEGMENT, "--destination", "hubspot")
+STRANGER = Path(__file__).parent / "ledger" / "stranger.py"
 Run = Callable[..., Ended]
 
 
@@ -117,6 +121,7 @@ def test_the_whole_way_on_the_command_line(
     run_id = applied.json()[0]["run_id"]
     (chapter,) = [found for found in story["story"] if found["run"] == run_id]
     assert chapter["delivery"]["ledger"]["verified"]
+    check_as_a_stranger(published, story, home)
     assert run("trace", "--member", member(3)).code == 0
     nobody = run("trace", "--member", member(404))
     assert (nobody.code, "Nothing here names this member" in nobody.out) == (0, True)
@@ -142,6 +147,18 @@ def test_the_whole_way_on_the_command_line(
     assert member(3) not in held_at(sandbox, "hubspot")
     shown = run("catalog")
     assert (shown.code, run_id in shown.out) == (0, True)
+
+
+def check_as_a_stranger(published: Installation, story: dict[str, Any], home: Path) -> None:
+    """Check the proofs of a story with a verifier that shares no code with us."""
+    told = home / "what trace told.json"
+    told.write_text(json.dumps(story), "utf-8")
+    settings = published.settings
+    command = [sys.executable, "-I", str(STRANGER), settings.ledger, settings.ledger_vkey, told]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    records = json.loads(ended.stdout)["records"]
+    assert [record["outcome"] for record in records] == ["confirmed"]
 
 
 def test_an_envelope_on_the_command_line(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stranger
@@ -19,6 +23,29 @@ GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
 needs_node = pytest.mark.skipif(
     not shutil.which("node"), reason="Node is optional; the Python stranger always runs"
 )
+
+
+def run_python(
+    *arguments: object, options: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run the stranger as an auditor does: as a file, with nothing of ours on the path."""
+    command = [sys.executable, "-I", *options, str(HERE / "stranger.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+
+
+def deliver(site: Site) -> None:
+    site.grow(70)
+    site.log_batch("b_1", [record_row(number) for number in range(300)])
+    site.grow(400)
+
+
+@pytest.fixture
+def delivered(copy_of: Callable[..., Site]) -> Site:
+    return copy_of("delivered", deliver)
+
+
+def proof_of(site: Site, member_id: str = "member000123") -> dict[str, Any]:
+    return prove_record(site.settings, site.state, batch_id="b_1", member_id=member_id)
 
 
 def run_node(site: Site) -> subprocess.CompletedProcess[str]:
@@ -66,6 +93,77 @@ def test_a_stranger_accepts_the_proof_of_one_record(site: Site) -> None:
     proof = prove_record(site.settings, site.state, batch_id="b_1", member_id="member000123")
     record = stranger.verify_record_proof(json.loads(json.dumps(proof)), str(site.verifier))
     assert record["consent"]["evidence"] == "cns_123"
+
+
+def test_a_stranger_imports_nothing_of_ours() -> None:
+    tree = ast.parse((HERE / "stranger.py").read_text("utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).partition(".")[0])
+    assert names - sys.stdlib_module_names == {"cryptography"}
+
+
+def test_a_stranger_in_python_is_a_command(delivered: Site, tmp_path: Path) -> None:
+    vkey, proof = delivered.settings.ledger_vkey, tmp_path / "proof.json"
+    ended = run_python(delivered.ledger, vkey)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["size"] == told["entries"] == 471
+    assert told.keys() == {"size", "root", "entries", "tiles"}
+    if shutil.which("node"):
+        assert json.loads(run_node(delivered).stdout) == told
+    proof.write_text(json.dumps(proof_of(delivered)))
+    ended = run_python(delivered.ledger, vkey, proof)
+    assert ended.returncode == 0, ended.stderr
+    (record,) = json.loads(ended.stdout)["records"]
+    assert record["consent"]["evidence"] == "cns_123"
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_a_stranger_in_python_says_how_it_is_used(count: int) -> None:
+    ended = run_python(*["word"] * count)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "usage: " in ended.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("-O",)], ids=["plain", "optimised"])
+@pytest.mark.parametrize("name", ["checkpoint", "tile/0/000", "tile/1/000.p/1", "tile/entries/000"])
+def test_a_stranger_in_python_refuses_a_changed_file(
+    delivered: Site, name: str, options: tuple[str, ...]
+) -> None:
+    data = bytearray((delivered.ledger / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (delivered.ledger / name).write_bytes(data)
+    ended = run_python(delivered.ledger, delivered.settings.ledger_vkey, options=options)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("verification failed: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_stranger_in_python_refuses_a_proof_of_another_log(
+    delivered: Site, site: Site, tmp_path: Path
+) -> None:
+    proof, vkey = tmp_path / "proof.json", delivered.settings.ledger_vkey
+    good = proof_of(delivered)
+    site.grow(500)
+    entry = good["entry"].replace('"hubspot"', '"another"')
+    for ledger, key, value in (
+        (delivered.ledger, vkey, {**good, "entry": entry}),
+        (delivered.ledger, vkey, {**good, "format": "another"}),
+        (delivered.ledger, vkey, {**good, "log": good["log"].replace("index 70", "index 470")}),
+        (delivered.ledger, vkey, {"story": []}),
+        (delivered.ledger, vkey, []),
+        (delivered.ledger, tmp_path / "absent", good),
+        (site.ledger, site.settings.ledger_vkey, good),
+    ):
+        proof.write_text(json.dumps(value))
+        ended = run_python(ledger, key, proof)
+        assert (ended.returncode, ended.stdout) == (1, ""), value
+        assert ended.stderr.startswith("verification failed: ")
+        assert "Traceback" not in ended.stderr
 
 
 @needs_node
