@@ -32,6 +32,7 @@ class LedgerReport:
         checkpoints: How many archived checkpoints were checked.
         batches: How many record files were hashed again.
         records: How many records they hold.
+        withheld: How many record files the entries name that were not handed over with a copy.
         waiting: Entries in the outbox that are not in the log yet; 0 without the database.
         unsigned: Files that no signature covers, left by an unfinished write: tiles beyond the
             checkpoint and record files that no entry names. Nothing relies on them.
@@ -45,6 +46,7 @@ class LedgerReport:
     checkpoints: int = 0
     batches: int = 0
     records: int = 0
+    withheld: int = 0
     waiting: int = 0
     unsigned: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -68,6 +70,7 @@ class Audit:
     checkpoints: int = 0
     batches: int = 0
     records: int = 0
+    withheld: int = 0
     named_files: set[str] = field(default_factory=set)
 
     def report(self, subject: str, problem: str) -> None:

@@ -15,7 +15,14 @@ from tellerline.errors import IntegrityError
 from tellerline.scratch import scratch_database
 
 
-def check_record_batch(ledger: Path, index: int, entry: dict[str, Any], audit: Audit) -> None:
+def are_records_handed_over(ledger: Path) -> bool:
+    """Return whether a copy of a ledger came with its record files, all of which are one folder."""
+    return (ledger / RECORDS).exists()
+
+
+def check_record_batch(
+    ledger: Path, index: int, entry: dict[str, Any], audit: Audit, *, is_handed_over: bool = True
+) -> None:
     """Check the record file that the `records.batch` entry at `index` names.
 
     Args:
@@ -23,11 +30,15 @@ def check_record_batch(ledger: Path, index: int, entry: dict[str, Any], audit: A
         index: The entry's index.
         entry: The entry.
         audit: Where findings go.
+        is_handed_over: False where record files were left out: the entry alone is checked.
     """
     body, subject = entry["body"], f"entry {index}"
     reference = named_file(entry)
     if reference is None:
         audit.report(subject, "names no record file of its batch.")
+        return
+    if not is_handed_over:
+        audit.withheld += 1
         return
     audit.named_files.add(reference["name"])
     path = ledger / reference["name"]

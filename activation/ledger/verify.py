@@ -58,8 +58,8 @@ def verify_ledger(
     entries = EntryAudit(audit)
     for index, data in compare_with_state(tree.walk(), state, audit):
         entry = entries.check(index, data)
-        if entry and entry["type"] == BATCH_ENTRY and are_records_present:
-            check_record_batch(ledger, index, entry, audit)
+        if entry and entry["type"] == BATCH_ENTRY:
+            check_record_batch(ledger, index, entry, audit, is_handed_over=are_records_present)
     entries.finish()
     unsigned = tree.leftovers()
     if are_records_present:
@@ -72,6 +72,7 @@ def verify_ledger(
         checkpoints=audit.checkpoints,
         batches=audit.batches,
         records=audit.records,
+        withheld=audit.withheld,
         waiting=waiting_entries(state, checkpoint.size),
         unsigned=unsigned,
         findings=tuple(audit.findings),

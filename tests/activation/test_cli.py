@@ -129,14 +129,7 @@ def test_the_whole_way_on_the_command_line(
     assert again == {"batches": 2, "different": 0, "run": run_id}
     assert len(list((home / "pay loads").iterdir())) == 2
     assert run("audit", "verify", "--json").json()["verified"] is True
-    export = home / "for the auditor"
-    assert run("audit", "export", str(export)).code == 0
-    copied = ("--ledger", str(export / "ledger"), "--vkey", str(export / "ledger.vkey"))
-    assert run("audit", "verify", *copied).code == 1
-    assert run("audit", "export", str(home / "with records"), "--records").code == 0
-    whole = home / "with records"
-    copied = ("--ledger", str(whole / "ledger"), "--vkey", str(whole / "ledger.vkey"))
-    assert run("audit", "verify", *copied).code == 0
+    check_exports(published, run, home)
 
     assert run("halt", "lunch").code == 0
     halted = run("apply", run("plan", *PAIR, "--json").json()["plan_id"])
@@ -147,6 +140,28 @@ def test_the_whole_way_on_the_command_line(
     assert member(3) not in held_at(sandbox, "hubspot")
     shown = run("catalog")
     assert (shown.code, run_id in shown.out) == (0, True)
+
+
+def check_exports(published: Installation, run: Run, home: Path) -> None:
+    """Check what an auditor is told of a copy with record files, without, and with one missing."""
+    export = home / "for the auditor"
+    assert run("audit", "export", str(export)).code == 0
+    copied = ("--ledger", str(export / "ledger"), "--vkey", str(export / "ledger.vkey"))
+    without = run("audit", "verify", *copied)
+    assert (without.code, "Records were not handed over: their hashes" in without.out) == (0, True)
+    assert run("audit", "verify", *copied, "--json").json()["withheld"] == 1
+    assert run("audit", "export", str(home / "with records"), "--records").code == 0
+    whole = home / "with records"
+    copied = ("--ledger", str(whole / "ledger"), "--vkey", str(whole / "ledger.vkey"))
+    assert "not handed over" not in run("audit", "verify", *copied).out
+    assert run("audit", "verify", *copied, "--json").json()["withheld"] == 0
+    next(whole.glob("ledger/records/**/*.parquet")).unlink()
+    lacking = run("audit", "verify", *copied)
+    assert (lacking.code, "Treat it as an incident" in lacking.err) == (1, True)
+    # The records of the ledger itself cannot be away for a good reason.
+    published.settings.ledger.joinpath("records").rename(home / "records")
+    assert run("audit", "verify").code == 1
+    (home / "records").rename(published.settings.ledger / "records")
 
 
 def check_as_a_stranger(published: Installation, story: dict[str, Any], home: Path) -> None:
