@@ -16,7 +16,7 @@ from activation.lineage import describe_segments
 from activation.listing import list_outcome_files
 from activation.publisher import publish as publish_build
 from activation.workplace import working
-from ingestion.keys import create_member_key
+from ingestion.keys import KEY_FILE, create_member_key
 from ingestion.outcomes import load_outcomes
 from ingestion.pipeline import ingest as ingest_feeds
 
@@ -32,8 +32,11 @@ def init(
     Example: tellerline init --origin ledger.bank.example/prod
     """
     with working() as context:
+        is_first = not (context.settings.keys / KEY_FILE).exists()
         made = initialise(context.settings, origin)
         create_member_key(context.settings)
+    if is_first:
+        made.append(KEY_FILE)
     if as_json:
         show_json({"home": str(context.settings.home), "made": made})
         return

@@ -191,6 +191,7 @@ def export(
     records: Annotated[
         bool, typer.Option(help="Also copy the record files, which are access-controlled.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Copy the ledger and its verifier key for an auditor, who needs none of our code.
 
@@ -203,10 +204,13 @@ def export(
     shutil.copytree(settings.ledger, folder / "ledger", ignore=ignored)
     shutil.copy2(settings.ledger_vkey, folder / "ledger.vkey")
     report = verify_ledger(folder / "ledger", load_verifier(settings), are_records_present=records)
-    say(f"{report.size} entries copied to {folder}, root {report.root}.")
-    if report.withheld:
-        say(f"{report.withheld} record files were left out; --records copies them too.")
-    say("Any verifier of C2SP tlog-tiles can check them with ledger.vkey.")
+    if as_json:
+        show_json({"folder": str(folder), **report.as_json()})
+    else:
+        say(f"{report.size} entries copied to {folder}, root {report.root}.")
+        if report.withheld:
+            say(f"{report.withheld} record files were left out; --records copies them too.")
+        say("Any verifier of C2SP tlog-tiles can check them with ledger.vkey.")
     if not report.is_sound:
         raise IntegrityError(report.findings[0].subject, report.findings[0].problem)
 

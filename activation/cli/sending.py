@@ -93,23 +93,33 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def halt(reason: Annotated[str, typer.Argument(help="Why, for the record.")]) -> None:
+def halt(
+    reason: Annotated[str, typer.Argument(help="Why, for the record.")], as_json: AsJson = False
+) -> None:
     """Stop all sending at once: every run stops before its next batch.
 
     Example: tellerline halt "wrong offer in the mail"
     """
     with working() as context:
         halt_all(context, reason)
+    if as_json:
+        show_json({"reason": reason, "sending": "halted"})
+        return
     say("All sending is halted. `tellerline resume` lifts it.")
 
 
-def resume(reason: Annotated[str, typer.Argument(help="Why, for the record.")]) -> None:
+def resume(
+    reason: Annotated[str, typer.Argument(help="Why, for the record.")], as_json: AsJson = False
+) -> None:
     """Lift a halt.
 
     Example: tellerline resume "offer corrected"
     """
     with working() as context:
         resume_all(context, reason)
+    if as_json:
+        show_json({"reason": reason, "sending": "resumed"})
+        return
     say("Sending may go on. Unfinished runs go on with `tellerline sync` or `tellerline apply`.")
 
 

@@ -77,6 +77,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert re.search(rf"Example: .*tellerline {' '.join(words)}", result.output)
+    assert "--json" in result.output
     # A default in square brackets is taken for markup, and what it says is lost.
     assert " ." not in re.sub(r"[\s│]+", " ", result.output)
 
@@ -131,10 +132,12 @@ def test_the_whole_way_on_the_command_line(
     assert run("audit", "verify", "--json").json()["verified"] is True
     check_exports(published, run, home)
 
-    assert run("halt", "lunch").code == 0
+    halt = run("halt", "lunch", "--json").json()
+    assert halt == {"reason": "lunch", "sending": "halted"}
     halted = run("apply", run("plan", *PAIR, "--json").json()["plan_id"])
     assert (halted.code, "is halted" in halted.err) == (3, True)
-    assert run("resume", "lunch is over").code == 0
+    resumed = run("resume", "lunch is over", "--json").json()
+    assert resumed == {"reason": "lunch is over", "sending": "resumed"}
     gone = run("forget", "--member", member(3), "--request", "DSR-1", "--json")
     assert (gone.code, gone.json()["complete"]) == (0, True)
     assert member(3) not in held_at(sandbox, "hubspot")
@@ -145,7 +148,8 @@ def test_the_whole_way_on_the_command_line(
 def check_exports(published: Installation, run: Run, home: Path) -> None:
     """Check what an auditor is told of a copy with record files, without, and with one missing."""
     export = home / "for the auditor"
-    assert run("audit", "export", str(export)).code == 0
+    told = run("audit", "export", str(export), "--json").json()
+    assert (told["folder"], told["verified"], told["withheld"]) == (str(export), True, 1)
     copied = ("--ledger", str(export / "ledger"), "--vkey", str(export / "ledger.vkey"))
     without = run("audit", "verify", *copied)
     assert (without.code, "Records were not handed over: their hashes" in without.out) == (0, True)
@@ -320,6 +324,13 @@ def test_a_broken_database_is_said_plainly(published: Installation, run: Run) ->
         path.write_bytes(b"no database" * 1000)
     ended = run("catalog")
     assert (ended.code, len(ended.err.strip().splitlines())) == (1, 1)
+
+
+def test_a_new_state_folder_is_told_with_every_key(run: Run, home: Path) -> None:
+    fresh = {"TELLERLINE_HOME": str(home / "fresh")}
+    made = run("init", "--json", **fresh).json()["made"]
+    assert {"ledger.key", "member.key", "token.key"} <= set(made)
+    assert run("init", "--json", **fresh).json()["made"] == []
 
 
 def test_json_is_json_and_nothing_else(published: Installation, run: Run) -> None:

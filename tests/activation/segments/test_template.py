@@ -114,6 +114,12 @@ def test_the_command_names_the_files_and_the_next_steps(project: Path) -> None:
     assert shown.exit_code == 0
     for word in ("seg_retention__quiet_ones.yml", "dbt build -s", "segment lock", "segment diff"):
         assert word in shown.output
+    # Each of these reads what the one before it wrote, and CI holds what they write to the project.
+    steps = ("dbt compile --selector everything", "dictionary lineage --write",
+             "dictionary pages --write", "segment lock")  # fmt: skip
+    places = [shown.output.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
     shown = new(project, "suppression", "loud_ones", "--json")
     assert json.loads(shown.output) == {
         "files": [
