@@ -1,4 +1,4 @@
-# Two commands need nothing but Python >= 3.11, git, make and OpenSSH: `make demo` and `make test`.
+# Two commands need nothing but Python 3.11 to 3.13, git, make and OpenSSH: `make demo` and `make test`.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help

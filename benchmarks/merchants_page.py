@@ -86,6 +86,7 @@ than ten members are not in it.
 
 ## Upkeep
 
+    make install-dev                                              # the packages that curation reads
     python -m curation codes                                      # codes from the package iso18245
     npm pack name-suggestion-index                                # brands (BSD-3-Clause)
     python -m curation brands nsi.json                            # lines with the source nsi
