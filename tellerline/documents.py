@@ -54,23 +54,41 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - YAML is any value
     Raises:
         ConfigurationError: The file is missing, too large, not UTF-8 or not strict YAML.
     """
+    return parse_yaml(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a document, for whoever states their hash beside what they say.
+
+    Raises:
+        ConfigurationError: The file is missing or too large.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise ConfigurationError(str(path), "is missing.", "Create it.") from None
     if len(data) > MAX_BYTES:
         raise ConfigurationError(str(path), f"is larger than {MAX_BYTES} bytes.")
+    return data
+
+
+def parse_yaml(data: bytes, subject: str) -> Any:  # noqa: ANN401 - YAML is any value
+    """Return what the YAML in `data` holds.
+
+    Raises:
+        ConfigurationError: It is not UTF-8 or not strict YAML.
+    """
     try:
         text = data.decode("utf-8")
         _check_shape(text)
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
     except UnicodeDecodeError:
-        raise ConfigurationError(str(path), "is not UTF-8.") from None
+        raise ConfigurationError(subject, "is not UTF-8.") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigurationError(f"{path}{line}", f"{error.problem}.") from None
+        raise ConfigurationError(f"{subject}{line}", f"{error.problem}.") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise ConfigurationError(str(path), f"is not YAML: {type(error).__name__}.") from None
+        raise ConfigurationError(subject, f"is not YAML: {type(error).__name__}.") from None
 
 
 def _check_shape(text: str) -> None:

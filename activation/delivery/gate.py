@@ -17,7 +17,7 @@ from activation.plan.document import Plan
 from activation.plan.judging import judge_question
 from activation.plan.question import Question, ask
 from activation.policies.facts import ApprovalNeed
-from activation.policies.packs import packs_in_force
+from activation.policies.packs import Pack, label_of, packs_in_force
 from activation.publication import open_current, open_version
 from tellerline.errors import ConflictError, PolicyRefusedError, RunStoppedError
 from tellerline.scratch import scratch_database
@@ -60,14 +60,13 @@ def pass_gate(context: Context, plan: Plan, run_id: str, *, is_resumed: bool) ->
 def _check_unchanged(context: Context, plan: Plan, question: Question) -> None:
     """Check that law and register are what they were when the plan was made."""
     document = plan.document
-    packs = packs_in_force(context.settings.governance, context.clock.now().date())
+    _check_packs(plan, packs_in_force(context.settings.governance, context.clock.now().date()))
     same = {
         "the register's entry": (
             question.entry.fingerprint(),
             document["destination"]["fingerprint"],
         ),
         "the mapping": ([[f.name, f.column] for f in question.mapping.fields], document["fields"]),
-        "the policy packs in force": ([pack.label for pack in packs], document["packs"]),
     }
     for name, (now, then) in same.items():
         if now != then:
@@ -76,6 +75,27 @@ def _check_unchanged(context: Context, plan: Plan, question: Question) -> None:
                 f"was made before {name} changed.",
                 "Plan again and have that plan approved.",
             )
+
+
+def _check_packs(plan: Plan, packs: tuple[Pack, ...]) -> None:
+    """Check that the packs in force are those of the plan, byte for byte."""
+    planned = list(plan.document["packs"])
+    if [pack.stamp for pack in packs] == planned:
+        return
+    labels = {label_of(stamp) for stamp in planned}
+    edited = [p.label for p in packs if p.label in labels and p.stamp not in planned]
+    if not edited:
+        raise PolicyRefusedError(
+            f"plan {plan.plan_id}",
+            "was made before the policy packs in force changed.",
+            "Plan again and have that plan approved.",
+        )
+    raise PolicyRefusedError(
+        f"plan {plan.plan_id}",
+        f"was not made under the bytes that the policy pack {', '.join(edited)} has now.",
+        "Restore the pack from git, or plan again and have that plan approved; "
+        "other rules belong in a pack with a new date.",
+    )
 
 
 def _check_need(plan: Plan, need: ApprovalNeed) -> None:

@@ -18,7 +18,13 @@ CONSENT = "consent"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the law in force says of an audience."""
+    """What the law in force says of an audience.
+
+    Args:
+        packs: The stamps of the packs that were asked.
+        refusals: What refuses it.
+        approval: Which approval it needs.
+    """
 
     packs: tuple[str, ...]
     refusals: tuple[Refusal, ...]
@@ -51,7 +57,7 @@ def judge(packs: tuple[Pack, ...], facts: AudienceFacts) -> Judgement:
     needs = _named(packs, APPROVAL)
     with _parameters_of(needs):
         need = approval_need(facts, needs.parameters)
-    return Judgement(tuple(pack.label for pack in packs), tuple(refusals), need)
+    return Judgement(tuple(pack.stamp for pack in packs), tuple(refusals), need)
 
 
 @dataclass(frozen=True, slots=True)

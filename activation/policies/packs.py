@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from activation.governance.segments import Line, Word
-from tellerline.documents import Document, read_document
+from tellerline.canonical import sha256_hex
+from tellerline.documents import Document, check_document, parse_yaml, read_bytes
 from tellerline.errors import ConfigurationError
 
 
@@ -22,7 +23,7 @@ class RuleUse(Document):
     parameters: dict[Word, Any] = Field(default_factory=dict)
 
 
-class Pack(Document):
+class PackFile(Document):
     """Rules that hold from one day on, until a later pack of the same name takes over."""
 
     pack: Word
@@ -32,26 +33,58 @@ class Pack(Document):
 
     @property
     def label(self) -> str:
-        """Name and date, as stamped on plans, approvals and runs."""
+        """Name and date, which are the name of the file too."""
         return f"{self.pack}@{self.effective_on.isoformat()}"
+
+
+class Pack(PackFile):
+    """A pack with the hash of the bytes that it was read from."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def stamp(self) -> str:
+        """Label and SHA-256 of the file, as plans, requests and runs hold it.
+
+        Name and date alone would let a pack be edited after a plan was approved under it.
+        """
+        return f"{self.label} sha256:{self.sha256}"
+
+
+def label_of(stamp: str) -> str:
+    """Return the label of the pack with that stamp."""
+    return stamp.partition(" ")[0]
+
+
+def read_pack(path: Path) -> Pack:
+    """Return the pack in the file `path`.
+
+    Raises:
+        ConfigurationError: It is malformed, or called otherwise than its name and date.
+    """
+    data = read_bytes(path)
+    told = check_document(parse_yaml(data, str(path)), PackFile, str(path))
+    if path.name != f"{told.label}.yml":
+        raise ConfigurationError(
+            str(path),
+            f"holds the pack {told.label} and is not called {told.label}.yml.",
+            "Rename the file, or correct its `pack` and `effective_on`.",
+        )
+    return Pack(**dict(told), sha256=sha256_hex(data))
 
 
 def packs_in_force(governance: Path, today: date) -> tuple[Pack, ...]:
     """Return the pack of each name with the latest effective date that is not after `today`.
 
     Raises:
-        ConfigurationError: A pack is malformed, two have one name and date, or none is in force.
+        ConfigurationError: A pack is malformed or in a file of another name, or none is in force.
     """
-    packs: dict[tuple[str, date], Pack] = {}
-    for path in sorted((governance / "policies").glob("*.yml")):
-        pack = read_document(path, Pack)
-        if (pack.pack, pack.effective_on) in packs:
-            raise ConfigurationError(str(path), f"repeats the pack {pack.label}.")
-        packs[pack.pack, pack.effective_on] = pack
+    # A pack called .yaml is refused rather than left out without a word.
+    packs = [read_pack(path) for path in sorted((governance / "policies").glob("*.y*ml"))]
     latest: dict[str, Pack] = {}
-    for (name, effective_on), pack in sorted(packs.items()):
-        if effective_on <= today:
-            latest[name] = pack
+    for pack in sorted(packs, key=lambda pack: (pack.pack, pack.effective_on)):
+        if pack.effective_on <= today:
+            latest[pack.pack] = pack
     if not latest:
         raise ConfigurationError(
             str(governance / "policies"),

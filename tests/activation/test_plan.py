@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from activation.acknowledged import read_acknowledged
+from activation.approvals.request import Envelope
 from activation.delivery.run import apply_plan
-from activation.plan.document import read_plan
+from activation.delivery.sync import sync
+from activation.plan.document import DOCUMENT, plan_bytes, read_plan
 from activation.plan.index import newest_plan
 from activation.plan.planner import make_plan
 from sandbox.destinations.process import SandboxProcess
+from tellerline.canonical import sha256_hex
 from tellerline.errors import (
+    ApprovalMissingError,
     ConfigurationError,
     ContractError,
     IntegrityError,
@@ -36,7 +41,7 @@ from tests.activation.installation import (
     withdraw,
     write_register,
 )
-from tests.activation.observations import calls, mailed, rows_of
+from tests.activation.observations import calls, entries, mailed, rows_of
 
 
 @pytest.fixture
@@ -60,7 +65,9 @@ def test_a_plan_says_everything_that_it_was_made_from(ready: Installation) -> No
         "add": 12, "update": 0, "remove": 0, "unchanged": 0, "audience": 12, "excluded": {},
     }  # fmt: skip
     assert document["columns"] == ["email", "member_key", "tenure_band"]
-    assert document["packs"] == ["us_bank_marketing@2026-07-21"]
+    (pack,) = (ready.settings.governance / "policies").glob("*.yml")
+    stamp = f"us_bank_marketing@2026-07-21 sha256:{sha256_hex(pack.read_bytes())}"
+    assert document["packs"] == [stamp]
     assert document["approval"] == {
         "exact": True, "reasons": ["it is a new export"], "roles": ["marketing_approver"],
     }  # fmt: skip
@@ -350,16 +357,55 @@ def test_a_plan_is_outdated_by_the_register_and_by_the_law(
     write_register(ready)
     (pack,) = (ready.settings.governance / "policies").glob("*.yml")
     text = pack.read_text()
-    pack.write_text(text.replace("effective_on: 2026-07-21", "effective_on: 2026-11-20"))
+    later = pack.with_name("us_bank_marketing@2026-11-20.yml")
+    later.write_text(text.replace("effective_on: 2026-07-21", "effective_on: 2026-11-20"))
     with pytest.raises(PolicyRefusedError, match="before the policy packs in force changed"):
         apply_plan(ready.context(), made.plan_id)
-    # The same pack by name and date, which asks for another approval now.
-    pack.write_text(text.replace("roles: [marketing_approver]", "roles: [compliance_approver]"))
-    with pytest.raises(PolicyRefusedError, match="when another approval was needed"):
+    later.unlink()
+    # The same pack by name and date, with one more line.
+    pack.write_text(text + "\n")
+    with pytest.raises(PolicyRefusedError, match="the policy pack us_bank_marketing@2026") as told:
         apply_plan(ready.context(), made.plan_id)
+    assert "plan again" in told.value.remedy
     assert not calls(sandbox)
     pack.write_text(text)
-    assert apply_plan(ready.context(), made.plan_id).confirmed == 12
+    summary = apply_plan(ready.context(), made.plan_id)
+    assert summary.confirmed == 12
+    (started,) = entries(ready, "run.started")
+    assert started["body"]["packs"] == made.document["packs"]
+    assert sha256_hex(text.encode()) in started["body"]["packs"][0]
+
+
+def test_a_standing_approval_holds_under_the_bytes_of_the_pack_alone(
+    ready: Installation, sandbox: SandboxProcess
+) -> None:
+    send(ready)
+    bounds = Envelope(minimum_members=1, maximum_members=99, maximum_change_percent=100)
+    approve(ready, plan(ready), bounds)
+    publish(ready, 12, attributes="'another'")
+    before = calls(sandbox)
+    (pack,) = (ready.settings.governance / "policies").glob("*.yml")
+    text = pack.read_text()
+    pack.write_text(text + "\n")
+    with pytest.raises(ApprovalMissingError, match="was given for another packs"):
+        sync(ready.context(), SEGMENT, "hubspot")
+    assert calls(sandbox) == before
+    pack.write_text(text)
+    assert sync(ready.context(), SEGMENT, "hubspot").update == 12
+
+
+def test_a_plan_that_asks_for_less_than_the_law_is_refused(
+    ready: Installation, sandbox: SandboxProcess
+) -> None:
+    made = plan(ready)
+    document = {**made.document, "approval": {"exact": False, "reasons": [], "roles": []}}
+    data = plan_bytes(document)
+    folder = ready.settings.plans / sha256_hex(data)[:16]
+    shutil.copytree(made.folder, folder)
+    (folder / DOCUMENT).write_bytes(data)
+    with pytest.raises(PolicyRefusedError, match="when another approval was needed"):
+        apply_plan(ready.context(), folder.name)
+    assert not calls(sandbox)
 
 
 def test_where_a_destination_is_reached_outdates_no_plan(

@@ -267,7 +267,7 @@ def test_packs_are_dated_and_the_latest_in_force_counts(installation: Installati
     (pack,) = (folder / "policies").glob("*.yml")
     text = pack.read_text()
     later = text.replace("effective_on: 2026-07-21", "effective_on: 2027-01-31")
-    (folder / "policies" / "later.yml").write_text(later)
+    (folder / "policies" / "us_bank_marketing@2027-01-31.yml").write_text(later)
     for day, label in (
         ("2026-07-21", "us_bank_marketing@2026-07-21"),
         ("2027-01-30", "us_bank_marketing@2026-07-21"),
@@ -277,9 +277,21 @@ def test_packs_are_dated_and_the_latest_in_force_counts(installation: Installati
         assert [found.label for found in in_force] == [label]
     with pytest.raises(ConfigurationError, match="no policy pack in force on 2026-07-20"):
         packs_in_force(folder, START.fromisoformat("2026-07-20").date())
-    (folder / "policies" / "twice.yml").write_text(text)
-    with pytest.raises(ConfigurationError, match="repeats the pack"):
-        packs_in_force(folder, START.date())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["twice.yml", "us_bank_marketing@2026-07-22.yml", "other@2026-07-21.yml",
+     "us_bank_marketing@2026-07-21.yaml"],
+)  # fmt: skip
+def test_a_pack_is_called_by_its_name_and_date(installation: Installation, name: str) -> None:
+    folder = installation.settings.governance / "policies"
+    (pack,) = folder.glob("*.yml")
+    assert pack.name == "us_bank_marketing@2026-07-21.yml"
+    (folder / name).write_text(pack.read_text())
+    with pytest.raises(ConfigurationError, match=f"is not called {pack.name}") as caught:
+        packs_in_force(installation.settings.governance, START.date())
+    assert name in caught.value.subject
 
 
 PACK_FAULTS = {

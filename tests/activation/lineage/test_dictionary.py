@@ -179,6 +179,7 @@ PACK = Pack.model_validate(
         "pack": "law",
         "title": "Law",
         "effective_on": "2026-01-01",
+        "sha256": "0" * 64,
         "rules": [
             {
                 "id": "ECOA-1",
