@@ -39,6 +39,18 @@ def read_settings() -> Settings:
     return Settings.from_environment(os.environ, project)
 
 
+def acting_person() -> str:
+    """Return who acts: the person of TELLERLINE_ACTOR, else of the operating system."""
+    named = os.environ.get(ACTOR_VARIABLE, "").strip()
+    if named:
+        return named
+    try:
+        return f"os-user:{getpass.getuser()}"
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        return f"os-user:{os.getuid()}"
+
+
 @contextmanager
 def working(actor: Actor | None = None, clock: Clock | None = None) -> Iterator[Context]:
     """Yield the context of an actor; in the end the ledger takes what was told.
@@ -49,7 +61,7 @@ def working(actor: Actor | None = None, clock: Clock | None = None) -> Iterator[
     """
     settings = read_settings()
     now = clock or SystemClock()
-    actor = actor or Actor(os.environ.get(ACTOR_VARIABLE, f"os-user:{getpass.getuser()}"), "person")
+    actor = actor or Actor(acting_person(), "person")
     with State(settings.state) as state:
         reporter = Reporter(now, actor, code_version(settings.project))
         context = Context(settings, state, reporter, now)

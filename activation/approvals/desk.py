@@ -29,6 +29,7 @@ from activation.context import Context
 from activation.governance.people import Role, read_people
 from activation.governance.signatures import principal_of_key, sign
 from activation.plan.document import Plan
+from activation.reasons import check_reason
 from tellerline.clock import new_id, timestamp
 from tellerline.errors import PolicyRefusedError
 from tellerline.state import METADATA, State
@@ -92,9 +93,19 @@ def decide(
 ) -> Decision:
     """Sign and keep a decision on a request.
 
+    Args:
+        context: Who decides, and where.
+        request_id: The request's id, or the start of it.
+        key: The private key to sign with.
+        decision: What is said to it.
+        reason: Why, for the record; an approval may do without.
+
     Raises:
+        UsageError: The reason is none, or the id fits no request or several.
         PolicyRefusedError: The key's owner made the request, or holds none of its roles.
     """
+    if reason or decision != "approve":
+        check_reason(reason)
     folder = approvals_folder(context)
     signed, request = find_request(folder, request_id)
     now = context.clock.now()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-
-import duckdb
-import sqlalchemy as sa
+from pathlib import Path
 
 from activation.cli.app import app
-from activation.cli.console import err
+from activation.cli.console import complain, err
+from activation.cli.failures import FAILURES, explain
+from activation.workplace import read_settings
 from tellerline.errors import TellerlineError
 
 INTERRUPTED = 130
@@ -20,18 +20,18 @@ def main() -> None:
         app()
     except TellerlineError as error:
         err.print(f"[bold red]{type(error).__name__}[/]", highlight=False, end=": ")
-        err.print(str(error), highlight=False, markup=False)
+        complain(str(error))
         sys.exit(error.exit_code)
-    except OSError as error:
-        _fail(f"{error.filename or 'the system'}: {error.strerror or type(error).__name__}.")
-    except (duckdb.Error, sa.exc.SQLAlchemyError) as error:
-        # Messages of databases repeat values.
-        _fail(f"A database refuses ({type(error).__name__}). See `tellerline audit verify`.")
+    except FAILURES as error:
+        complain(explain(error, _state()))
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("Interrupted. What was recorded stays; run the command again to go on.")
         sys.exit(INTERRUPTED)
 
 
-def _fail(text: str) -> None:
-    err.print(text, highlight=False, markup=False)
-    sys.exit(1)
+def _state() -> Path | None:
+    try:
+        return read_settings().state
+    except FAILURES:
+        return None

@@ -42,6 +42,11 @@ def say(text: str) -> None:
     out.print(text, highlight=False)
 
 
+def complain(text: str) -> None:
+    """Print one line on standard error, its brackets as they are."""
+    err.print(text, highlight=False, markup=False)
+
+
 def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 

@@ -7,16 +7,18 @@ from typing import Annotated
 
 import typer
 
-from activation.cli.console import progress_bar, say, show_json, show_table
+from activation.cli.console import complain, progress_bar, say, show_json, show_table
+from activation.cli.failures import FAILURES, explain
 from activation.cli.options import AsJson, DestinationOption, PlanArgument, SegmentOption
 from activation.delivery.abandoning import abandon_plan
 from activation.delivery.run import apply_plan
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.sync import sync as sync_pair
-from activation.halting import halt_all, resume_all
+from activation.halting import halt_all, resume_all, tell_halted
 from activation.plan.document import read_plan
 from activation.reconciliation import reconcile_all
-from activation.workplace import working
+from activation.workplace import acting_person, read_settings, working
+from tellerline.clock import SystemClock
 from tellerline.errors import PartialDeliveryError
 
 COLUMNS = (
@@ -100,12 +102,22 @@ def halt(
 
     Example: tellerline halt "wrong offer in the mail"
     """
-    with working() as context:
-        halt_all(context, reason)
+    settings = read_settings()
+    kept = halt_all(settings, SystemClock(), acting_person(), reason)
+    if not as_json:
+        say("All sending is halted. `tellerline resume` lifts it.")
+    try:
+        with working() as context:
+            tell_halted(context, kept)
+    except FAILURES as error:
+        problem = explain(error, settings.state).rstrip(".")
+        complain(
+            f"All sending is halted. The ledger could not be told ({problem}); "
+            "run `tellerline halt` again."
+        )
+        raise typer.Exit(1) from None
     if as_json:
-        show_json({"reason": reason, "sending": "halted"})
-        return
-    say("All sending is halted. `tellerline resume` lifts it.")
+        show_json({"reason": kept, "sending": "halted"})
 
 
 def resume(

@@ -15,6 +15,7 @@ from activation.delivery.run import find_run
 from activation.delivery.summary import DeliverySummary
 from activation.plan.document import read_plan
 from activation.plan.question import ask
+from activation.reasons import check_reason
 from tellerline.errors import UsageError
 from tellerline.scratch import scratch_database
 
@@ -28,9 +29,10 @@ def abandon_plan(context: Context, plan_id: str, reason: str) -> DeliverySummary
         reason: Why, for the ledger.
 
     Raises:
-        UsageError: The plan has no unfinished run.
+        UsageError: The plan has no unfinished run, or the reason is none.
         ConflictError: The run is still going on.
     """
+    check_reason(reason)
     plan = read_plan(context.settings, plan_id)
     with hold_lease(context, f"{plan.destination_id}/{plan.segment_id}") as lease:
         run = find_run(context, plan)

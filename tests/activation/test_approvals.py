@@ -76,7 +76,7 @@ def say(
     installation: Installation, request: Request, decision: Any = "approve", person: str = CHECKER
 ) -> Decision:
     key = installation.keys[person]
-    return decide(installation.context(person), request.request_id, key, decision)
+    return decide(installation.context(person), request.request_id, key, decision, "seen")
 
 
 def folder_of(installation: Installation, request: Request) -> Path:

@@ -113,6 +113,7 @@ class Approvals(RuleBasedStateMachine):
                 asked.request_id,
                 self.installation.keys[person],
                 verdict,
+                "as drawn",
             ),
             allowed,
         )

@@ -14,7 +14,7 @@ from activation.approvals.desk import ask_approval, decide
 from activation.delivery.abandoning import abandon_plan
 from activation.delivery.run import apply_plan
 from activation.delivery.sync import sync
-from activation.halting import halt_all, resume_all
+from activation.halting import halt_all, resume_all, tell_halted
 from activation.plan.document import Plan
 from sandbox.destinations.process import SandboxProcess
 from tellerline.errors import (
@@ -252,7 +252,7 @@ def stop_in_the_middle(
 def revoke(installation: Installation, made: Plan, decision: str = "revoke") -> None:
     (folder,) = (installation.settings.governance / "approvals").iterdir()
     key = installation.keys[CHECKER]
-    decide(installation.context(CHECKER), folder.name, key, decision)  # type: ignore[arg-type]
+    decide(installation.context(CHECKER), folder.name, key, decision, "late")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("decision", ["revoke", "reject"])
@@ -328,12 +328,17 @@ def test_a_right_withdrawn_in_the_middle_stops_the_run(
     assert listed(sandbox) == members(*range(1, 13))
 
 
+def halt(installation: Installation, reason: str) -> None:
+    kept = halt_all(installation.settings, installation.clock, CHECKER, reason)
+    tell_halted(installation.context(CHECKER), kept)
+
+
 def test_a_halt_stops_every_run_until_it_is_lifted(
     installation: Installation, sandbox: SandboxProcess, proxy: Proxy
 ) -> None:
     made = prepare(installation)
     failure = stop_in_the_middle(
-        installation, proxy, made, lambda: halt_all(installation.context(CHECKER), "wrong offer")
+        installation, proxy, made, lambda: halt(installation, "wrong offer")
     )
     assert "all sending: is halted" in str(failure)
     other = plan(installation, "mailhouse")
@@ -457,7 +462,7 @@ def test_the_routine_refresh_goes_on_where_a_halt_stopped_it(
     installation: Installation, sandbox: SandboxProcess, proxy: Proxy
 ) -> None:
     made = prepare(installation)
-    stop_in_the_middle(installation, proxy, made, lambda: halt_all(installation.context(), "lunch"))
+    stop_in_the_middle(installation, proxy, made, lambda: halt(installation, "lunch"))
     resume_all(installation.context(), "lunch is over")
     summary = sync(installation.context(), SEGMENT, "hubspot")
     assert (summary.add, summary.unchanged) == (0, 12)

@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from activation.cli.app import app
+from activation.delivery.watch import HALT_FILE
 from sandbox.destinations.process import SandboxProcess
 from tests.activation.conftest import prepared
 from tests.activation.driver import Driver, Ended
@@ -318,12 +319,18 @@ def test_a_home_that_cannot_be_is_said_plainly(run: Run, home: Path) -> None:
     assert len(ended.err.strip().splitlines()) == 1
 
 
-def test_a_broken_database_is_said_plainly(published: Installation, run: Run) -> None:
-    published.state.close()
-    for path in published.settings.home.glob("state.sqlite*"):
+def break_state(installation: Installation) -> None:
+    installation.state.close()
+    for path in installation.settings.home.glob("state.sqlite*"):
         path.write_bytes(b"no database" * 1000)
+
+
+def test_a_broken_database_is_said_plainly(published: Installation, run: Run) -> None:
+    break_state(published)
     ended = run("catalog")
     assert (ended.code, len(ended.err.strip().splitlines())) == (1, 1)
+    assert str(published.settings.state) in ended.err
+    assert "is no SQLite database: restore it from the backup" in ended.err
 
 
 def test_a_new_state_folder_is_told_with_every_key(run: Run, home: Path) -> None:
@@ -340,3 +347,50 @@ def test_json_is_json_and_nothing_else(published: Installation, run: Run) -> Non
         assert ended.code == 0, ended.err
         assert json.loads(ended.out) is not None
         assert not ended.err
+
+
+def test_a_halt_needs_no_database(published: Installation, run: Run) -> None:
+    break_state(published)
+    ended = run("halt", "wrong offer")
+    assert ended.code == 1
+    assert "All sending is halted. The ledger could not be told (" in ended.err
+    assert "restore it from the backup); run `tellerline halt` again." in ended.err
+    kept = json.loads((published.settings.home / HALT_FILE).read_text())
+    assert kept["reason"] == "wrong offer"
+
+
+def test_any_words_halt_but_none_do_not(published: Installation, run: Run) -> None:
+    path = published.settings.home / HALT_FILE
+    for words, kept in (
+        ("wrong offer\nin the\tmail", "wrong offer in the mail"),
+        ("x" * 600, "x" * 500),
+        ("\udcff wrong offer", "wrong offer"),
+    ):
+        assert run("halt", words).code == 0
+        assert json.loads(path.read_text())["reason"] == kept
+        assert run("resume", "mended").code == 0
+    for words in ("", " \n"):
+        ended = run("halt", words)
+        assert (ended.code, "the reason: is empty" in ended.err) == (2, True)
+        assert not path.exists()
+
+
+def test_a_reason_is_asked_for_alike_everywhere(published: Installation, run: Run) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    asked = run("request", made["plan_id"], "--key", key(published, MAKER), "--json").json()
+    decision = (asked["request_id"], "--key", key(published, CHECKER))
+    assert run("halt", "lunch").code == 0
+    for reason, problem in (
+        ("", "is empty"), ("a\nb", "holds a line break"), ("x" * 501, "has 501 characters"),
+    ):  # fmt: skip
+        cases = [
+            ("resume", reason),
+            ("reject", *decision, "--reason", reason),
+            ("revoke", *decision, "--reason", reason),
+            ("abandon", made["plan_id"], "--reason", reason),
+        ]
+        # An approval may do without a reason.
+        cases += [("approve", *decision, "--reason", reason)] if reason else []
+        for words in cases:
+            ended = run(*words)
+            assert (ended.code, f"the reason: {problem}" in ended.err) == (2, True), words
