@@ -16,7 +16,7 @@ from activation.version import code_version
 from tellerline.clock import Clock, SystemClock
 from tellerline.errors import ConfigurationError
 from tellerline.outbox import Actor, Reporter
-from tellerline.settings import Settings
+from tellerline.settings import HOME_VARIABLE, Settings
 from tellerline.state import State
 
 ACTOR_VARIABLE = "TELLERLINE_ACTOR"
@@ -51,15 +51,39 @@ def acting_person() -> str:
         return f"os-user:{os.getuid()}"
 
 
+def check_set_up(settings: Settings) -> None:
+    """Check that `tellerline init` once made the home, so that none is made by a slip of its name.
+
+    Raises:
+        ConfigurationError: It did not.
+    """
+    # The folder and not a key in it: others than its owner may not look inside, and a halt has to
+    # hold also while a key is being replaced.
+    if not settings.keys.is_dir():
+        raise ConfigurationError(
+            HOME_VARIABLE,
+            f"names {settings.home}, where nothing was set up.",
+            "Correct it, or run `tellerline init`.",
+        )
+
+
 @contextmanager
-def working(actor: Actor | None = None, clock: Clock | None = None) -> Iterator[Context]:
+def working(
+    actor: Actor | None = None, clock: Clock | None = None, *, setting_up: bool = False
+) -> Iterator[Context]:
     """Yield the context of an actor; in the end the ledger takes what was told.
 
     Args:
         actor: Who acts; by default the person of TELLERLINE_ACTOR, else of the operating system.
         clock: What time it is; by default the machine's.
+        setting_up: Whether the block sets the home up, which may then not be there yet.
+
+    Raises:
+        ConfigurationError: The folder is no project, or nothing was set up in the home.
     """
     settings = read_settings()
+    if not setting_up:
+        check_set_up(settings)
     now = clock or SystemClock()
     actor = actor or Actor(acting_person(), "person")
     with State(settings.state) as state:

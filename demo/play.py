@@ -54,7 +54,7 @@ def play(
         writing: The process that still writes them, if there is one.
         has_new_keys: Whether the demo's keys were made just now.
     """
-    with working(Actor("demo", "service")) as context:
+    with working(Actor("demo", "service"), setting_up=True) as context:
         initialise(context.settings, ORIGIN)
         create_member_key(context.settings)
     with _step("Loading the Dagster graph"):

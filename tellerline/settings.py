@@ -34,13 +34,16 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], project: Path) -> Settings:
-        """Return the settings that `environment` asks for; relative paths start at `project`."""
-        home = project / environment.get(HOME_VARIABLE, DEFAULT_HOME)
+        """Return the settings that `environment` asks for; relative paths start at `project`.
+
+        An empty variable asks for the default, as one that is not set.
+        """
+        home = project / (environment.get(HOME_VARIABLE) or DEFAULT_HOME)
         return cls(
             project=project,
             home=home,
-            governance=project / environment.get(GOVERNANCE_VARIABLE, "governance"),
-            landing=project / environment.get(LANDING_VARIABLE, str(home / "landing")),
+            governance=project / (environment.get(GOVERNANCE_VARIABLE) or "governance"),
+            landing=project / (environment.get(LANDING_VARIABLE) or home / "landing"),
             environment=environment,
         )
 
@@ -107,4 +110,4 @@ class Settings:
     @property
     def target(self) -> Path:
         """Where dbt leaves its manifest and results; those of the vault lie in a folder below."""
-        return self.project / self.environment.get("DBT_ENGINE_TARGET_PATH", "target")
+        return self.project / (self.environment.get("DBT_ENGINE_TARGET_PATH") or "target")

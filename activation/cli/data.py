@@ -31,7 +31,7 @@ def init(
 
     Example: tellerline init --origin ledger.bank.example/prod
     """
-    with working() as context:
+    with working(setting_up=True) as context:
         is_first = not (context.settings.keys / KEY_FILE).exists()
         made = initialise(context.settings, origin)
         create_member_key(context.settings)

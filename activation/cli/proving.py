@@ -20,7 +20,7 @@ from activation.ledger.record_audit import are_records_handed_over
 from activation.ledger.verify import verify_ledger
 from activation.listing import catalogue
 from activation.tracing import trace_member
-from activation.workplace import read_settings, working
+from activation.workplace import check_set_up, read_settings, working
 from ingestion.keys import member_key
 from tellerline.errors import IntegrityError, UsageError
 from tellerline.state import State
@@ -153,6 +153,8 @@ def verify(
     Example: tellerline audit verify
     """
     settings = read_settings()
+    if ledger is None or vkey is None:
+        check_set_up(settings)
     verifier = Verifier.parse(vkey.read_text("utf-8")) if vkey else load_verifier(settings)
     if ledger is not None:
         # Our own ledger has its records or is damaged; a copy may rightly come without them.
@@ -198,6 +200,7 @@ def export(
     Example: tellerline audit export /media/auditor/2026-11
     """
     settings = read_settings()
+    check_set_up(settings)
     if folder.exists():
         raise UsageError(str(folder), "exists already.", "Name a new folder.")
     ignored = None if records else shutil.ignore_patterns("records")

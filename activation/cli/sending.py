@@ -17,7 +17,7 @@ from activation.delivery.sync import sync as sync_pair
 from activation.halting import halt_all, resume_all, tell_halted
 from activation.plan.document import read_plan
 from activation.reconciliation import reconcile_all
-from activation.workplace import acting_person, read_settings, working
+from activation.workplace import acting_person, check_set_up, read_settings, working
 from tellerline.clock import SystemClock
 from tellerline.errors import PartialDeliveryError
 
@@ -103,6 +103,7 @@ def halt(
     Example: tellerline halt "wrong offer in the mail"
     """
     settings = read_settings()
+    check_set_up(settings)
     kept = halt_all(settings, SystemClock(), acting_person(), reason)
     if not as_json:
         say("All sending is halted. `tellerline resume` lifts it.")

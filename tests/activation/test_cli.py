@@ -394,3 +394,35 @@ def test_a_reason_is_asked_for_alike_everywhere(published: Installation, run: Ru
         for words in cases:
             ended = run(*words)
             assert (ended.code, f"the reason: {problem}" in ended.err) == (2, True), words
+
+
+WITHOUT_A_HOME = ("segment", "dictionary")
+NEEDED = {
+    "plan": PAIR,
+    "request": ("0" * 16, "--key", "k"),
+    "approve": ("0" * 26, "--key", "k"),
+    "reject": ("0" * 26, "--key", "k", "--reason", "why"),
+    "revoke": ("0" * 26, "--key", "k", "--reason", "why"),
+    "apply": ("0" * 16,),
+    "abandon": ("0" * 16, "--reason", "why"),
+    "sync": PAIR,
+    "halt": ("why",),
+    "resume": ("why",),
+    "trace": ("--member", "1"),
+    "reproduce": ("0" * 26,),
+    "forget": ("--member", "1", "--request", "DSR-1"),
+    "audit export": ("copy",),
+}
+
+
+def test_a_home_where_nothing_was_set_up_is_refused_and_left_alone(run: Run, home: Path) -> None:
+    nowhere = home / "mistyped"
+    for words in commands():
+        if words == ("init",) or words[0] in WITHOUT_A_HOME:
+            continue
+        ended = run(*words, *NEEDED.get(" ".join(words), ()), TELLERLINE_HOME=str(nowhere))
+        assert ended.code == 1, words
+        assert f"names {nowhere}, where nothing was set up" in ended.err, words
+        assert not nowhere.exists(), words
+    assert run("init", TELLERLINE_HOME=str(nowhere)).code == 0
+    assert run("audit", "verify", TELLERLINE_HOME=str(nowhere)).code == 0

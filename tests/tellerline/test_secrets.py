@@ -88,6 +88,16 @@ def test_settings_can_point_anywhere(tmp_path: Path) -> None:
     assert Settings.from_environment({}, tmp_path).home == tmp_path / ".tellerline"
 
 
+def test_an_empty_variable_asks_for_the_default(tmp_path: Path) -> None:
+    names = ("HOME", "GOVERNANCE", "LANDING")
+    environment = {f"TELLERLINE_{name}": "" for name in names} | {"DBT_ENGINE_TARGET_PATH": ""}
+    empty = Settings.from_environment(environment, tmp_path)
+    unset = Settings.from_environment({}, tmp_path)
+    assert (empty.home, empty.governance, empty.landing, empty.target) == (
+        unset.home, unset.governance, unset.landing, unset.target,
+    )  # fmt: skip
+
+
 def test_all_state_lies_below_home(tmp_path: Path) -> None:
     settings = Settings.from_environment({"TELLERLINE_HOME": "state"}, tmp_path)
     below = {
