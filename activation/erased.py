@@ -14,10 +14,15 @@ erased_members = sa.Table(
 )
 
 
+def is_erased(connection: sa.Connection, member_id: str) -> bool:
+    """Say whether a member was erased."""
+    known = sa.select(erased_members).where(erased_members.c.member_id == member_id)
+    return connection.execute(known).first() is not None
+
+
 def note_erased(connection: sa.Connection, member_id: str) -> None:
     """Keep in the open transaction that a member was erased; doing it again changes nothing."""
-    known = sa.select(erased_members).where(erased_members.c.member_id == member_id)
-    if connection.execute(known).first() is None:
+    if not is_erased(connection, member_id):
         connection.execute(erased_members.insert().values(member_id=member_id))
 
 

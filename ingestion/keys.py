@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tellerline.durable import PRIVATE_FILE, make_folder, sync_folder
-from tellerline.errors import CredentialsError
+from tellerline.errors import CredentialsError, UsageError
 from tellerline.secrets import resolve_secret
 from tellerline.settings import Settings
 
@@ -40,8 +40,21 @@ class MemberKey:
         return hashlib.sha256(b"tellerline-member-key-id:" + self.material).hexdigest()[:8]
 
     def token(self, kind: str, number: str) -> str:
-        """Return the token, 64 hexadecimal digits, of one member, account or device number."""
-        return hmac.new(self.material, f"{kind}:{number}".encode(), hashlib.sha256).hexdigest()
+        """Return the token, 64 hexadecimal digits, of one member, account or device number.
+
+        Raises:
+            UsageError: The number is empty, or no text.
+        """
+        subject = f"the {kind} number"
+        if not number.strip():
+            raise UsageError(subject, "is empty.", "Write it as the core system does.")
+        try:
+            text = f"{kind}:{number}".encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                subject, "holds bytes that are no UTF-8.", "Write it as the core system does."
+            ) from None
+        return hmac.new(self.material, text, hashlib.sha256).hexdigest()
 
     def padded(self) -> tuple[bytes, bytes]:
         """Return the inner and outer blocks of RFC 2104, for computing tokens set-based in SQL."""

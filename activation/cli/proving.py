@@ -116,6 +116,10 @@ def forget(
     request: Annotated[
         str, typer.Option("--request", help="The erasure request's id in your own files.")
     ],
+    even_if_unknown: Annotated[
+        bool,
+        typer.Option("--even-if-unknown", help="Erase a member whom nothing here names, too."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Erase a member at every destination and destroy the key to the member's records.
@@ -123,7 +127,9 @@ def forget(
     Example: tellerline forget --member 000012345 --request DSR-2026-0042
     """
     with working() as context:
-        result = forget_member(context, _member_id(context, member), request)
+        result = forget_member(
+            context, _member_id(context, member), request, even_if_unknown=even_if_unknown
+        )
     if as_json:
         show_json(result)
     else:

@@ -45,8 +45,7 @@ def erase_subject(
     Raises:
         UsageError: The request id is malformed.
     """
-    if not _REQUEST_ID.fullmatch(request_id):
-        raise UsageError("the request id", "is not 1 to 64 of A-Z a-z 0-9 . _ -.")
+    check_request_id(request_id)
     Subjects.of(settings).erase(member_id)
     known = sa.select(subject_erasures.c.entry_id).where(
         subject_erasures.c.request_id == request_id
@@ -59,3 +58,13 @@ def erase_subject(
                 subject_erasures.insert().values(request_id=request_id, entry_id=entry_id)
             )
     return str(entry_id)
+
+
+def check_request_id(request_id: str) -> None:
+    """Check that the ledger can name an erasure request so.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise UsageError("the request id", "is not 1 to 64 of A-Z a-z 0-9 . _ -.")

@@ -220,12 +220,33 @@ def test_a_contact_that_left_the_list_long_ago_is_forgotten_too(
 def test_nobody_is_asked_about_a_member_who_was_never_sent(
     installation: Installation, sandbox: SandboxProcess
 ) -> None:
-    publish(installation, 12)
+    publish(installation, 13, audience="n <> 13")
     grant_all(installation, 12)
     send(installation)
-    result = forget_member(installation.context(), member(99), "DSR-2")
+    result = forget_member(installation.context(), member(13), "DSR-2")
     assert result["complete"]
     assert not result["receipts"]
+
+
+def test_a_member_whom_nothing_names_is_erased_only_when_that_is_meant(
+    installation: Installation,
+) -> None:
+    for unknown in (member(99), "nobody"):
+        with pytest.raises(UsageError, match="is named by no record") as caught:
+            forget_member(installation.context(), unknown, "DSR-1")
+        assert unknown not in str(caught.value)
+    publish(installation, 12)
+    grant_all(installation, 14)
+    with pytest.raises(UsageError, match="is named by no record"):
+        forget_member(installation.context(), member(99), "DSR-1")
+    assert not entries(installation, "subject.erased")
+    # Known from a consent alone, then from the published data.
+    for known in (13, 3):
+        assert forget_member(installation.context(), member(known), f"DSR-{known}")["complete"]
+    assert forget_member(installation.context(), member(99), "DSR-1", even_if_unknown=True)
+    # Erased before: asked again, it is known.
+    assert forget_member(installation.context(), member(99), "DSR-1")["complete"]
+    assert len(entries(installation, "subject.erased")) == 3
 
 
 def test_a_destination_that_does_not_answer_is_asked_again_next_time(

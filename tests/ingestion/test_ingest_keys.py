@@ -14,9 +14,15 @@ import duckdb
 import pytest
 from feed_site import Site, make_file
 
-from ingestion.keys import KEY_VARIABLE, create_member_key, member_key
+from ingestion.keys import KEY_VARIABLE, MemberKey, create_member_key, member_key
 from tellerline.databases import attach
-from tellerline.errors import ConfigurationError, ConflictError, CredentialsError, IntegrityError
+from tellerline.errors import (
+    ConfigurationError,
+    ConflictError,
+    CredentialsError,
+    IntegrityError,
+    UsageError,
+)
 from tellerline.settings import Settings
 
 
@@ -191,3 +197,11 @@ def test_files_of_ours_are_private(site: Site) -> None:
         if path.is_file() and path.stat().st_mode & 0o077
     ]
     assert loose == []
+
+
+@pytest.mark.parametrize(("number", "problem"), [("", "is empty"), (" ", "is empty"),
+                                                 ("1\udcff", "no UTF-8")])  # fmt: skip
+def test_what_is_no_number_is_refused_without_repeating_it(number: str, problem: str) -> None:
+    with pytest.raises(UsageError, match=f"the member number: .*{problem}") as caught:
+        MemberKey(b"k" * 32).token("member", number)
+    str(caught.value).encode()
