@@ -83,10 +83,17 @@ def check_one_person_a_key(allowed_signers: Path) -> None:
     """Check that no key stands under two principals, which OpenSSH itself allows.
 
     Raises:
-        ConfigurationError: One does: whoever holds it could be both maker and checker.
+        ConfigurationError: One does: whoever holds it could be both maker and checker. Or the
+            file is no text.
     """
+    try:
+        text = allowed_signers.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            str(allowed_signers), "is not text in UTF-8.", "Restore it from git."
+        ) from None
     owners: dict[str, set[str]] = {}
-    for line in allowed_signers.read_text("utf-8").splitlines():
+    for line in text.splitlines():
         key = _KEY.search(line)
         if key and not line.lstrip().startswith("#"):
             owners.setdefault(key[1], set()).update(line.split()[0].strip('"').split(","))
