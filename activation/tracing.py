@@ -56,7 +56,7 @@ def trace_member(
     Args:
         context: Where the records are.
         member_id: The member's pseudonym.
-        segment_id: Only plans of this segment, or all.
+        segment_id: Only this segment and its plans, or all.
         run_id: Only the plan of this run, or all.
     """
     with scratch_database() as connection:
@@ -65,7 +65,7 @@ def trace_member(
             "consent": _consent(context, connection, member_id),
             "member_id": member_id,
             "publication": publication.version,
-            "segments": _segments(connection, publication, member_id),
+            "segments": _segments(connection, publication, member_id, segment_id),
             "story": [
                 chapter
                 for plan in all_plans(context.settings, context.state)
@@ -85,10 +85,15 @@ def _consent(
 
 
 def _segments(
-    connection: duckdb.DuckDBPyConnection, publication: Publication, member_id: str
+    connection: duckdb.DuckDBPyConnection,
+    publication: Publication,
+    member_id: str,
+    segment_id: str,
 ) -> list[dict[str, Any]]:
     found = []
     for segment in publication.segments.values():
+        if segment_id not in ("", segment.segment_id):
+            continue
         path = publication.verified(f"audience:{segment.segment_id}").path
         query = "select reason from read_parquet($1) where member_id = $2"
         found += [

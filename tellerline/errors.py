@@ -6,6 +6,14 @@ data: its texts reach terminals, logs and run metadata.
 
 from __future__ import annotations
 
+LONGEST_NAME = 80
+
+
+def shown(name: str) -> str:
+    """Return a name that a person gave, as a message shows it: one line, cut at 80 characters."""
+    plain = "".join(character if character.isprintable() else "?" for character in name)
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1]}…"
+
 
 class TellerlineError(Exception):
     """Something an operator can understand and act upon.

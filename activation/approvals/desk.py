@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -90,6 +91,8 @@ def decide(
     key: Path,
     decision: Literal["approve", "reject", "revoke"],
     reason: str = "",
+    *,
+    show: Callable[[Request], None] = lambda _: None,
 ) -> Decision:
     """Sign and keep a decision on a request.
 
@@ -99,6 +102,7 @@ def decide(
         key: The private key to sign with.
         decision: What is said to it.
         reason: Why, for the record; an approval may do without.
+        show: Shows the request to the person before it is signed.
 
     Raises:
         UsageError: The reason is none, or the id fits no request or several.
@@ -118,6 +122,7 @@ def decide(
             )
     elif person != request.requested_by:
         check_may_approve(context, request, person)
+    show(request)
     document = Decision(
         decision_id=new_id(context.clock),
         decision=decision,

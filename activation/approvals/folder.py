@@ -22,10 +22,12 @@ from tellerline.canonical import parse_canonical, sha256_hex
 from tellerline.clock import parse_timestamp
 from tellerline.documents import Document, check_document
 from tellerline.durable import create_file, make_folder
-from tellerline.errors import ConfigurationError, IntegrityError, UsageError
+from tellerline.errors import ConfigurationError, IntegrityError, UsageError, shown
 
 REQUEST_FILE = "request.json"
 DECISION_FILES = "decision-*.json"
+# An id begins with ten characters of time: fewer fit whatever came in the same minute or year.
+SHORTEST_PREFIX = 10
 T = TypeVar("T", bound=Document)
 
 
@@ -135,12 +137,18 @@ def find_request(approvals: Path, request_id: str) -> tuple[Signed, Request]:
     """Return the request whose id starts with `request_id`.
 
     Raises:
-        UsageError: There is none, or more than one.
+        UsageError: There is none, or more than one, or it is too short to mean one.
     """
-    found = [pair for pair in list_requests(approvals) if pair[1].request_id.startswith(request_id)]
-    if not request_id or len(found) != 1:
+    if len(request_id) < SHORTEST_PREFIX:
         raise UsageError(
-            f"request {request_id}",
+            f"request {shown(request_id)}",
+            f"is too short: a signature needs {SHORTEST_PREFIX} characters of the id at least.",
+            "`tellerline catalog` lists requests.",
+        )
+    found = [pair for pair in list_requests(approvals) if pair[1].request_id.startswith(request_id)]
+    if len(found) != 1:
+        raise UsageError(
+            f"request {shown(request_id)}",
             f"fits {len(found)} requests.",
             "`tellerline catalog` lists them.",
         )

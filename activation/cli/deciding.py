@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from activation.approvals.desk import ask_approval, decide
-from activation.approvals.request import Envelope
+from activation.approvals.request import Envelope, Request
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import (
     AsJson,
@@ -18,11 +18,13 @@ from activation.cli.options import (
     RequestArgument,
     SegmentOption,
 )
+from activation.names import check_destination, check_segment
 from activation.plan.document import Plan, read_plan
 from activation.plan.planner import make_plan
 from activation.workplace import working
 
 DEFAULT_DAYS = 7
+SHOWN_COUNTS = ("audience", "add", "update", "remove", "unchanged")
 
 
 def plan(segment: SegmentOption, destination: DestinationOption, as_json: AsJson = False) -> None:
@@ -31,6 +33,8 @@ def plan(segment: SegmentOption, destination: DestinationOption, as_json: AsJson
     Example: tellerline plan --segment retention__dormant_digital --destination hubspot
     """
     with working() as context:
+        check_segment(context, segment)
+        check_destination(context, destination)
         made = make_plan(context, segment, destination)
     if as_json:
         show_json({**made.document, "plan_id": made.plan_id, "sha256": made.sha256})
@@ -81,7 +85,7 @@ def approve(
 ) -> None:
     """Approve a request, signed by someone other than its maker.
 
-    Example: tellerline approve 01KB2 --key ~/.ssh/id_ed25519
+    Example: tellerline approve 01KB2X9Q8Y --key ~/.ssh/id_ed25519
     """
     _decide(request_id, key, "approve", reason, as_json)
 
@@ -94,7 +98,7 @@ def reject(
 ) -> None:
     """Reject a request; a rejection outweighs every approval.
 
-    Example: tellerline reject 01KB2 --key ~/.ssh/id_ed25519 --reason "audience too wide"
+    Example: tellerline reject 01KB2X9Q8Y --key ~/.ssh/id_ed25519 --reason "audience too wide"
     """
     _decide(request_id, key, "reject", reason, as_json)
 
@@ -107,7 +111,7 @@ def revoke(
 ) -> None:
     """Take an approval back; runs under way stop before their next batch.
 
-    Example: tellerline revoke 01KB2 --key ~/.ssh/id_ed25519 --reason "campaign stopped"
+    Example: tellerline revoke 01KB2X9Q8Y --key ~/.ssh/id_ed25519 --reason "campaign stopped"
     """
     _decide(request_id, key, "revoke", reason, as_json)
 
@@ -120,11 +124,39 @@ def _decide(
     as_json: bool,
 ) -> None:
     with working() as context:
-        made = decide(context, request_id, key, decision, reason)
+        made = decide(
+            context,
+            request_id,
+            key,
+            decision,
+            reason,
+            show=(lambda _: None) if as_json else _show_request,
+        )
     if as_json:
         show_json(made.model_dump(mode="json"))
         return
     say(f"{made.decided_by}: {made.decision} {made.request_id}, recorded in the ledger.")
+
+
+def _show_request(request: Request) -> None:
+    """Print what a signature is about to stand under."""
+    content, counts, bounds = request.content, request.counts, request.envelope
+    say(
+        f"Request {request.request_id} by {request.requested_by}: {content.segment_id} version "
+        f"{content.segment_version} → {content.destination_id}, {content.channel} for "
+        f"{content.purpose}."
+    )
+    changes = ", ".join(f"{name} {counts[name]:,}" for name in SHOWN_COUNTS if name in counts)
+    say(f"When it was asked for: {changes}.")
+    if bounds is not None:
+        say(
+            f"For every refresh that leaves {bounds.minimum_members:,} to "
+            f"{bounds.maximum_members:,} members and changes {bounds.maximum_change_percent}% of "
+            "them at most."
+        )
+    else:
+        say(f"For this plan alone: {(request.plan_sha256 or '')[:16]}.")
+    say(f"It holds until {request.not_after}.")
 
 
 def _parse_envelope(text: str) -> Envelope:

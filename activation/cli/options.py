@@ -21,4 +21,6 @@ KeyOption = Annotated[
     ),
 ]
 PlanArgument = Annotated[str, typer.Argument(help="Plan id: its hash, or the start of it.")]
-RequestArgument = Annotated[str, typer.Argument(help="Request id, or the start of it.")]
+RequestArgument = Annotated[
+    str, typer.Argument(help="Request id, or its first 10 characters at least.")
+]

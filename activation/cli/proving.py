@@ -19,10 +19,11 @@ from activation.ledger.notes import Verifier
 from activation.ledger.record_audit import are_records_handed_over
 from activation.ledger.verify import verify_ledger
 from activation.listing import catalogue
+from activation.names import check_run, check_segment
 from activation.tracing import trace_member
 from activation.workplace import check_set_up, read_settings, working
 from ingestion.keys import member_key
-from tellerline.errors import IntegrityError, UsageError
+from tellerline.errors import CredentialsError, IntegrityError, UsageError
 from tellerline.state import State
 
 MEMBER_ID = re.compile(r"[0-9a-f]{64}")
@@ -60,6 +61,10 @@ def trace(
     Example: tellerline trace --member 000012345
     """
     with working() as context:
+        if segment:
+            check_segment(context, segment)
+        if run:
+            check_run(context, run)
         story = trace_member(context, _member_id(context, member), segment, run)
     if as_json:
         show_json(story)
@@ -161,7 +166,9 @@ def verify(
     settings = read_settings()
     if ledger is None or vkey is None:
         check_set_up(settings)
-    verifier = Verifier.parse(vkey.read_text("utf-8")) if vkey else load_verifier(settings)
+    if ledger is not None and not ledger.is_dir():
+        raise UsageError(str(ledger), "is no folder.", "Name the folder of a ledger.")
+    verifier = _read_verifier(vkey) if vkey else load_verifier(settings)
     if ledger is not None:
         # Our own ledger has its records or is damaged; a copy may rightly come without them.
         is_whole = are_records_handed_over(ledger)
@@ -252,6 +259,15 @@ def _show_section(document: dict[str, Any], name: str, columns: tuple[str, ...])
         for item in document[name]
     ]
     show_table(name.capitalize(), [column.replace("_", " ") for column in columns], rows)
+
+
+def _read_verifier(path: Path) -> Verifier:
+    try:
+        return Verifier.parse(path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise CredentialsError(
+            str(path), "is no verifier key: it is not text.", "Name the file ledger.vkey."
+        ) from None
 
 
 def _member_id(context: Context, member: str) -> str:

@@ -15,6 +15,7 @@ from activation.delivery.run import apply_plan
 from activation.delivery.summary import DeliverySummary
 from activation.delivery.sync import sync as sync_pair
 from activation.halting import halt_all, resume_all, tell_halted
+from activation.names import check_destination, check_segment
 from activation.plan.document import read_plan
 from activation.reconciliation import reconcile_all
 from activation.workplace import acting_person, check_set_up, read_settings, working
@@ -62,6 +63,8 @@ def sync(segment: SegmentOption, destination: DestinationOption, as_json: AsJson
     Example: tellerline sync --segment retention__dormant_digital --destination hubspot
     """
     with working() as context, progress_bar("Sending", None, quiet=as_json) as bar:
+        check_segment(context, segment)
+        check_destination(context, destination)
         summary = sync_pair(context, segment, destination, bar.advance)
     _show([summary], as_json)
 
@@ -77,6 +80,8 @@ def reconcile(
     Example: tellerline reconcile --destination hubspot
     """
     with working() as context:
+        if destination:
+            check_destination(context, destination)
         results = reconcile_all(context, destination)
     if as_json:
         show_json([result.to_document() for result in results])

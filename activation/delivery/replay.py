@@ -16,7 +16,7 @@ from activation.delivery.opening import open_destination, open_rows, publication
 from activation.delivery.tables import runs
 from activation.plan.document import Plan, read_plan
 from tellerline.canonical import sha256_hex
-from tellerline.errors import UsageError
+from tellerline.errors import UsageError, shown
 from tellerline.scratch import scratch_database
 
 RENDERED_AT_ONCE = 64
@@ -55,7 +55,7 @@ def plan_of_run(context: Context, run_id: str) -> Plan:
             sa.select(runs.c.plan_sha256).where(runs.c.run_id == run_id)
         ).scalar_one_or_none()
     if sha256 is None:
-        raise UsageError(f"run {run_id}", "is unknown.", "`tellerline catalog` lists runs.")
+        raise UsageError(f"run {shown(run_id)}", "is unknown.", "`tellerline catalog` lists runs.")
     return read_plan(context.settings, sha256)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from activation.publication import check_file
 from tellerline.canonical import canonical_json, parse_canonical, sha256_hex
-from tellerline.errors import IntegrityError, UsageError
+from tellerline.errors import IntegrityError, UsageError, shown
 from tellerline.settings import Settings
 
 DOCUMENT = "plan.json"
@@ -87,14 +87,14 @@ def read_plan(settings: Settings, plan_id: str) -> Plan:
     """
     if not re.fullmatch(r"[0-9a-f]{6,64}", plan_id):
         raise UsageError(
-            f"plan {plan_id}",
+            f"plan {shown(plan_id)}",
             f"is no hash or start of one ({SHORTEST_PREFIX} digits at least).",
             "`tellerline catalog` lists plans.",
         )
     folders = [path for path in settings.plans.glob(f"{plan_id[:16]}*") if path.is_dir()]
     if len(folders) != 1:
         problem = "is unknown." if not folders else f"fits {len(folders)} plans."
-        raise UsageError(f"plan {plan_id}", problem, "`tellerline catalog` lists plans.")
+        raise UsageError(f"plan {shown(plan_id)}", problem, "`tellerline catalog` lists plans.")
     path = folders[0] / DOCUMENT
     data = path.read_bytes() if path.is_file() else b""
     sha256 = sha256_hex(data)

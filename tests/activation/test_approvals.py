@@ -600,8 +600,12 @@ def test_requests_are_found_by_the_start_of_their_id(
     installation: Installation, made: Plan
 ) -> None:
     request = ask(installation, made)
-    say(installation, Request.model_construct(request_id=request.request_id[:20]))
-    for unknown in ("", "Z", "../x"):
-        with pytest.raises(UsageError, match="fits"):
+    for length in (20, 10):
+        say(installation, Request.model_construct(request_id=request.request_id[:length]))
+    for unknown in ("Z" * 10, "../../../x"):
+        with pytest.raises(UsageError, match="fits 0 requests"):
             say(installation, Request.model_construct(request_id=unknown))
+    for short in ("", request.request_id[:1], request.request_id[:9]):
+        with pytest.raises(UsageError, match="is too short"):
+            say(installation, Request.model_construct(request_id=short))
     assert timestamp(START) < request.requested_at

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from activation.cli.app import app
 from activation.delivery.watch import HALT_FILE
 from sandbox.destinations.process import SandboxProcess
+from tellerline.canonical import canonical_json, sha256_hex
 from tests.activation.conftest import prepared
 from tests.activation.driver import Driver, Ended
 from tests.activation.installation import (
@@ -202,18 +203,44 @@ USAGE: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such option": (("catalog", "--jsn"), 2, "No such option"),
     "no plan": (("apply", "zzz"), 2, "is no hash or start of one"),
     "unknown plan": (("apply", "0" * 16), 2, "is unknown"),
-    "unknown segment": (("plan", "-s", "nobody", "-d", "hubspot"), 1, "is not in publication"),
-    "unknown destination": (("plan", "-s", SEGMENT, "-d", "x"), 1, "is not in the register"),
+    "unknown segment": (
+        ("plan", "-s", "nobody", "-d", "hubspot"),
+        2,
+        f"is unknown here ({SEGMENT})",
+    ),
+    "unknown destination": (
+        ("plan", "-s", SEGMENT, "-d", "x"),
+        2,
+        "destination x: is unknown here (hubspot, mailhouse)",
+    ),
+    "segment to send": (("sync", "-s", "nobody", "-d", "hubspot"), 2, "is unknown here"),
+    "where to send": (("sync", "-s", SEGMENT, "-d", "x"), 2, "is unknown here"),
+    "where to compare": (("reconcile", "-d", "x"), 2, "is unknown here (hubspot, mailhouse)"),
+    "segment to trace": (("trace", "-m", "1", "-s", "x"), 2, f"is unknown here ({SEGMENT})"),
+    "run to trace": (("trace", "-m", "1", "--run", "x"), 2, "run x: is unknown"),
+    "nobody to trace": (("trace", "-m", ""), 2, "the member number: is empty"),
+    "bytes to trace": (("trace", "-m", "\udcff\udcfe"), 2, "no UTF-8"),
+    "nobody to forget": (("forget", "-m", "", "--request", "D"), 2, "is empty"),
+    "bytes to forget": (("forget", "-m", "\udcff", "--request", "D"), 2, "no UTF-8"),
+    "unknown to forget": (("forget", "-m", "0" * 64, "--request", "D"), 2, "--even-if-unknown"),
+    "no request": (("approve", "", "--key", "k"), 2, "is too short"),
+    "start of a request": (("reject", "0", "--key", "k", "--reason", "x"), 2, "is too short"),
+    "start of another": (("revoke", "0" * 9, "--key", "k", "--reason", "x"), 2, "is too short"),
+    "long id": (("apply", "z" * 5000), 2, f"plan {'z' * 79}…: is no hash"),
+    "long run": (("reproduce", "z" * 5000), 2, f"run {'z' * 79}…: is unknown"),
+    "long request": (("approve", "z" * 5000, "--key", "k"), 2, f"{'z' * 79}…: fits 0"),
+    "bytes as an id": (("apply", "\udcff\n"), 2, "plan ??: is no hash"),
     "days": (("request", "0" * 16, "--key", "k", "--days", "0"), 2, "--days"),
     "many days": (("request", "0" * 16, "--key", "k", "--days", "9" * 20), 2, "--days"),
-    "unknown request": (("approve", "01X", "--key", "k"), 2, "fits 0 requests"),
+    "unknown request": (("approve", "01X4567890", "--key", "k"), 2, "fits 0 requests"),
     "not halted": (("resume", "why"), 2, "is not halted"),
     "unknown run": (("reproduce", "01X"), 2, "is unknown"),
     "no run": (("abandon", "0" * 16, "--reason", "x"), 2, "is unknown"),
     "request id": (("forget", "-m", "0" * 64, "--request", "a b"), 2, "the request id"),
-    "no ledger there": (("audit", "verify", "--ledger", "/nowhere"), 1, "checkpoint"),
+    "no ledger there": (("audit", "verify", "--ledger", "/nowhere"), 2, "is no folder"),
     "no key there": (("audit", "verify", "--vkey", "/nowhere"), 1, "No such file"),
     "no key": (("audit", "verify", "--vkey", "/etc/hostname"), 1, "verifier key"),
+    "a program as a key": (("audit", "verify", "--vkey", "/bin/ls"), 1, "/bin/ls: is no verifier"),
     "export over": (("audit", "export", "/etc"), 2, "exists already"),
     "export nowhere": (("audit", "export", "/proc/nowhere"), 1, "No such file"),
     "reproduce into a file": (("reproduce", "01X", "--output", "/etc/hostname"), 2, "is unknown"),
@@ -221,6 +248,7 @@ USAGE: dict[str, tuple[tuple[str, ...], int, str]] = {
 
 
 def test_bad_input_is_one_sentence_and_a_code(published: Installation, run: Run) -> None:
+    assert run("init").code == 0
     for case, (arguments, code, problem) in USAGE.items():
         ended = run(*arguments)
         assert ended.code == code, case
@@ -426,3 +454,58 @@ def test_a_home_where_nothing_was_set_up_is_refused_and_left_alone(run: Run, hom
         assert not nowhere.exists(), words
     assert run("init", TELLERLINE_HOME=str(nowhere)).code == 0
     assert run("audit", "verify", TELLERLINE_HOME=str(nowhere)).code == 0
+
+
+def test_what_is_signed_is_shown_before(published: Installation, run: Run) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    ask = ("request", made["plan_id"], "--key", key(published, MAKER), "--json")
+    exact = run(*ask).json()
+    wide = run(*ask, "--envelope", "10-20/50").json()
+    for asked, scope in (
+        (exact, f"For this plan alone: {made['plan_id']}."),
+        (wide, "leaves 10 to 20 members and changes 50% of them at most"),
+    ):
+        ended = run("approve", asked["request_id"], "--key", key(published, CHECKER))
+        assert ended.code == 0
+        before, _, after = ended.out.partition(f"{CHECKER}: approve")
+        assert f"{SEGMENT} version 1.0.0 → hubspot, email for product_marketing" in before
+        assert "audience 12, add 12, update 0, remove 0, unchanged 0" in before
+        assert scope in before
+        assert f"holds until {asked['not_after']}" in before
+        assert "recorded in the ledger" in after
+    refused = run("approve", exact["request_id"], "--key", key(published, MAKER))
+    assert (refused.code, refused.out) == (3, "")
+    answer = run("approve", exact["request_id"], "--key", key(published, CHECKER), "--json")
+    assert answer.json()["request_id"] == exact["request_id"]
+
+
+def test_a_story_of_one_segment_speaks_of_no_other(published: Installation, run: Run) -> None:
+    run("plan", *PAIR)
+    other = "growth__savers"
+    publish(published, 12, audience="n <> 3")
+    rename_segment(published, other)
+    story = run("trace", "-m", member(4), "-s", SEGMENT, "--json").json()
+    assert (story["segments"], len(story["story"])) == ([], 1)
+    story = run("trace", "-m", member(4), "-s", other, "--json").json()
+    assert ([row["segment"] for row in story["segments"]], story["story"]) == ([other], [])
+
+
+def rename_segment(installation: Installation, segment_id: str) -> None:
+    """Let the current publication hold its segment under another name."""
+    current = installation.settings.published / "CURRENT"
+    version = current.read_text().split()[0]
+    path = installation.settings.published / version / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["segments"][segment_id] = manifest["segments"].pop(SEGMENT)
+    manifest["files"][f"audience:{segment_id}"] = manifest["files"].pop(f"audience:{SEGMENT}")
+    data = canonical_json(manifest)
+    path.write_bytes(data)
+    current.write_text(f"{version} {sha256_hex(data)}\n")
+
+
+def test_signers_that_are_no_text_are_named(published: Installation, run: Run) -> None:
+    made = run("plan", *PAIR, "--json").json()
+    path = published.settings.governance / "allowed_signers"
+    path.write_bytes(b"\xff\xfe" + path.read_bytes())
+    ended = run("request", made["plan_id"], "--key", key(published, MAKER))
+    assert (ended.code, f"{path}: is not text in UTF-8" in ended.err) == (1, True)
