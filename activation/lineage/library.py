@@ -11,8 +11,9 @@ from activation.lineage.expressions import DIALECT, render
 from activation.lineage.increments import cut_increments
 from activation.lineage.manifest import INCREMENTAL, Kind, Project, Relation
 from activation.lineage.queries import Opaque, Query, outputs_of
-from activation.lineage.reader import UnresolvedError, read_query
+from activation.lineage.reader import read_query
 from activation.lineage.snapshots import remember_rows
+from activation.lineage.unresolved import UnresolvedError
 from tellerline.errors import ContractError
 
 

@@ -17,6 +17,7 @@ from activation.lineage.queries import (
     Table,
     outputs_of,
 )
+from activation.lineage.unresolved import UnresolvedError, is_parameter, refuse_unfollowed
 
 _SELECT_PARTS = frozenset(
     {
@@ -51,13 +52,7 @@ _JOINS = {
     ("ASOF", "LEFT", ""): Join.ASOF_LEFT,
     ("ASOF", "LEFT", "OUTER"): Join.ASOF_LEFT,
 }
-# They name columns by pattern, place or all together: which ones, a reader cannot tell.
-_UNNAMED = (exp.Columns, exp.PositionalColumn, exp.TableColumn)
 Environment = Mapping[str, Query]
-
-
-class UnresolvedError(Exception):
-    """A construct whose columns cannot be followed; never leaves this package."""
 
 
 def read_query(
@@ -286,16 +281,15 @@ class _Reader:
         refs: set[Ref] = set()
         nested: list[Nested] = []
         for node in tree.walk(bfs=False, prune=lambda item: isinstance(item, exp.Query)):
+            refuse_unfollowed(node)
             if isinstance(node, exp.Query):
                 query = self.query(node, environment)
                 nested.append(Nested(query, isinstance(node.parent, exp.Exists)))
                 refs |= query.free_refs
-            elif isinstance(node, _UNNAMED):
-                raise UnresolvedError("columns that are not named one by one")
             elif isinstance(node, exp.Column):
                 if node.table:
                     refs.add(Ref(node.table, node.name))
-                elif node.name not in outputs and not _is_parameter(node):
+                elif node.name not in outputs and not is_parameter(node):
                     raise UnresolvedError(
                         f"{node.name}, a row as a whole or no column of its sources"
                     )
@@ -306,13 +300,3 @@ class _Reader:
         for part, value in tree.args.items():
             if value and part not in known:
                 raise UnresolvedError(f"the clause {part.strip('_')}")
-
-
-def _is_parameter(column: exp.Column) -> bool:
-    """Return whether a name without a source is a parameter of the lambda around it."""
-    around = column.find_ancestor(exp.Lambda)
-    while around is not None:
-        if column.name in {parameter.name for parameter in around.expressions}:
-            return True
-        around = around.find_ancestor(exp.Lambda)
-    return False
