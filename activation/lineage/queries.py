@@ -103,7 +103,8 @@ class Select:
         having: Like `where`, for groups.
         qualify: Like `where`, after window functions.
         is_distinct: Whether equal rows are one.
-        tail: `order by`, `limit`, `offset` and `distinct on`, when they choose rows.
+        tail: `order by`, `limit`, `offset` and `distinct on`, when they choose rows or a reader may
+            tell the order.
     """
 
     sources: tuple[Source, ...]
@@ -169,7 +170,7 @@ class SetOperation:
     Args:
         word: `union all`, `union`, `except`, `intersect` and their kin.
         branches: The queries.
-        tail: `order by`, `limit` and `offset`, when they choose rows.
+        tail: `order by`, `limit` and `offset`, as in a select.
     """
 
     word: str

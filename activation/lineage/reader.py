@@ -59,7 +59,6 @@ def read_query(
     tree: exp.Expr,
     relations: Mapping[str, str],
     environment: Environment,
-    names: Sequence[str] | None = None,
 ) -> Query:
     """Return the query that `tree` is.
 
@@ -67,12 +66,11 @@ def read_query(
         tree: A qualified query; tables that are relations of the project carry flat names.
         relations: Ids of relations by flat name.
         environment: Common table expressions in scope.
-        names: Names for the outputs, by position, instead of the query's own.
 
     Raises:
         UnresolvedError: It holds something whose columns cannot be followed.
     """
-    return _Reader(relations).query(tree, environment, names)
+    return _Reader(relations).query(tree, environment)
 
 
 class _Reader:
@@ -82,6 +80,7 @@ class _Reader:
     def query(
         self, tree: exp.Expr, environment: Environment, names: Sequence[str] | None = None
     ) -> Query:
+        """Return the query that `tree` is; `names` stand for those of its own outputs."""
         while isinstance(tree, exp.Subquery):
             self._refuse_parts(tree, frozenset({"this", "alias", "with_"}))
             environment = self._with(tree, environment)
@@ -113,9 +112,7 @@ class _Reader:
         is_on = distinct is not None and distinct.args.get("on") is not None
         tail = self._tail(tree, environment, outputs)
         if is_on and distinct is not None:
-            order = tree.args.get("order")
-            chosen = [distinct, order] if order is not None and not tail else [distinct]
-            tail = (*tail, *(self._express(part, environment, outputs) for part in chosen))
+            tail = (*tail, self._express(distinct, environment, outputs))
         return Select(
             sources=self._sources(tree, environment),
             outputs=outputs,
@@ -160,7 +157,10 @@ class _Reader:
             query = self.query(branch, environment, names)
             names = names or outputs_of(query)
             branches.append(query)
-        return SetOperation(word, tuple(branches), self._tail(tree, environment, names or ()))
+        tail = self._tail(tree, environment, names or ())
+        if any(item.refs or item.nested for item in tail):
+            raise UnresolvedError("an order of a union by more than its columns")
+        return SetOperation(word, tuple(branches), tail)
 
     @staticmethod
     def _continues(left: exp.Expr, tree: exp.SetOperation, word: str) -> bool:
@@ -168,7 +168,9 @@ class _Reader:
             word in {"union", "union all"}
             and isinstance(left, exp.Union)
             and left.args.get("distinct") == tree.args.get("distinct")
-            and not any(left.args.get(part) for part in ("by_name", "limit", "offset", "with_"))
+            and not any(
+                left.args.get(part) for part in ("by_name", "order", "limit", "offset", "with_")
+            )
         )
 
     def _sources(self, tree: exp.Select, environment: Environment) -> tuple[Source, ...]:
@@ -267,11 +269,8 @@ class _Reader:
     def _tail(
         self, tree: exp.Expr, environment: Environment, outputs: Collection[str]
     ) -> tuple[Expression, ...]:
-        limits = [tree.args[part] for part in ("limit", "offset") if tree.args.get(part)]
-        if not limits:
-            return ()
-        order = tree.args.get("order")
-        parts = [*([order] if order is not None else []), *limits]
+        # Who reads the rows may keep the first, number them or list them: an order alone counts.
+        parts = [tree.args[part] for part in ("order", "limit", "offset") if tree.args.get(part)]
         return tuple(self._express(part, environment, outputs) for part in parts)
 
     def _express(
@@ -289,7 +288,7 @@ class _Reader:
             elif isinstance(node, exp.Column):
                 if node.table:
                     refs.add(Ref(node.table, node.name))
-                elif node.name not in outputs and not is_parameter(node):
+                elif not (node.name in outputs and _is_whole_item(node)) and not is_parameter(node):
                     raise UnresolvedError(
                         f"{node.name}, a row as a whole or no column of its sources"
                     )
@@ -300,3 +299,14 @@ class _Reader:
         for part, value in tree.args.items():
             if value and part not in known:
                 raise UnresolvedError(f"the clause {part.strip('_')}")
+
+
+def _is_whole_item(column: exp.Column) -> bool:
+    """Return whether a name is all of an item of an order.
+
+    Only there does the engine take it for an output; deeper down it is a column of the sources.
+    """
+    parent = column.parent
+    if isinstance(parent, exp.Ordered):
+        return isinstance(parent.parent, exp.Order) and isinstance(parent.parent.parent, exp.Query)
+    return isinstance(parent, exp.Tuple) and isinstance(parent.parent, exp.Distinct)

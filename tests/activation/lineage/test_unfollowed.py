@@ -92,3 +92,58 @@ def test_names_within_values_are_followed(project: Project, condition: str) -> N
     found = project.one()
     assert not found.unresolved
     assert set(found.tags) == {"prohibited_basis"}
+
+
+ORDERED = f"(select * from {MEMBERS} order by born) as t"
+ORDERS = {
+    "the first": f"select member_id, 'x' as reason from {ORDERED} limit 10",
+    "all but the first": f"select member_id, 'x' as reason from {ORDERED} offset 10",
+    "numbers": f"select member_id, 'x' as reason from {ORDERED} qualify row_number() over () < 9",
+    "one of each": f"select distinct on (place) member_id, 'x' as reason from {ORDERED}",
+    "the first of each": f"select place as member_id, first(income) as reason from {ORDERED} "
+    "group by place",
+    "a list": f"select place as member_id, list(income)[1] as reason from {ORDERED} group by place",
+    "a common table expression": f"with t as (select * from {MEMBERS} order by born) "
+    "select member_id, 'x' as reason from t limit 10",
+    "a scalar": "select member_id, (select income from (select income from "
+    f"{MEMBERS} order by born) limit 1) as reason from {table('plain')}",
+    "an array": "select member_id, array(select p.income from "
+    f"{table('plain')} as p order by m.born)[1] as reason from {MEMBERS} as m",
+    "another model": f"select member_id, 'x' as reason from {table('sorted')} limit 10",
+    "a union": "select member_id, 'x' as reason from (select member_id, born from "
+    f"{MEMBERS} union all select member_id, 1 from {table('plain')} order by 2) limit 10",
+}
+
+
+@pytest.mark.parametrize("sql", ORDERS.values(), ids=ORDERS)
+def test_an_order_beneath_counts(project: Project, sql: str) -> None:
+    project.model("plain", f"select member_id, income from {table('raw.people')}")
+    project.model("sorted", f"select member_id, income from {MEMBERS} order by born")
+    project.segment(sql)
+    found = project.one()
+    assert not found.unresolved
+    assert "prohibited_basis" in found.tags
+
+
+def test_an_order_by_more_than_an_output_reads_the_sources(project: Project) -> None:
+    """The engine takes an output's name for the output only where it is all of an item."""
+    sql = f"select member_id, income as born, 'x' as reason from {MEMBERS} order by {{}} limit 9"
+    project.segment(sql.format("born"))
+    found = project.one()
+    assert not found.unresolved
+    assert not found.tags
+    project.segment(sql.format("-born"))
+    assert "prohibited_basis" in project.one().tags
+    project.segment(sql.format("born + 1, income"))
+    assert "prohibited_basis" in project.one().tags
+
+
+def test_a_union_ordered_by_more_than_its_columns_is_not_followed(project: Project) -> None:
+    project.segment(
+        f"select member_id, income as reason from {MEMBERS} union all "
+        f"select member_id, place from {MEMBERS} "
+        f"order by (select max(o.born) from {MEMBERS} as o) limit 5"
+    )
+    found = project.one()
+    assert found.unresolved
+    assert "prohibited_basis" in found.tags
