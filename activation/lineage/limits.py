@@ -13,6 +13,7 @@ from activation.lineage.expressions import Expression, Ref, ref_of
 from activation.lineage.predicates import (
     accepted_values,
     checksum_of,
+    common,
     equal_refs,
     may_equal,
     texts_behind,
@@ -97,8 +98,12 @@ class SourceLimits:
         if ref.alias not in self._select.by_alias:
             return False
         before = self._values.get(ref)
-        self._values[ref] = values if before is None else before & values
-        return self._values[ref] != before
+        both = values if before is None else common(before, values)
+        if both is None:
+            # Each limit holds by itself: of two that cannot be compared, the first one stays.
+            return False
+        self._values[ref] = both
+        return both != before
 
     def _spread(self) -> None:
         """Carry limits along equalities.

@@ -91,6 +91,15 @@ def may_equal(tree: exp.Expr, values: Iterable[Value]) -> bool:
     return True
 
 
+def common(one: Values, other: Values) -> Values | None:
+    """Return the values that are in both; None when their types leave open which are equal.
+
+    A text and a truth value may be equal after a cast that the engine puts in.
+    """
+    kinds = {type(value) for value in one | other}
+    return one & other if len(kinds) <= 1 else None
+
+
 def checksum_of(tree: exp.Expr) -> tuple[Ref, str] | None:
     """Return the one column that `tree` is a checksum of, and the form in which it is made.
 

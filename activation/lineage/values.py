@@ -8,7 +8,13 @@ from activation.lineage.expressions import ref_of
 from activation.lineage.library import Library
 from activation.lineage.limits import SourceLimits
 from activation.lineage.manifest import Kind
-from activation.lineage.predicates import checksum_of, checksums, listed_outcomes, literal_of
+from activation.lineage.predicates import (
+    checksum_of,
+    checksums,
+    common,
+    listed_outcomes,
+    literal_of,
+)
 from activation.lineage.queries import Limits, Query, Select, SetOperation, Source, Table, Values
 
 MAX_VALUES = 200
@@ -34,7 +40,7 @@ class KnownValues:
             values = self._find(query, column, limits)
             for name, wanted in limits:
                 if name == column:
-                    values = wanted if values is None else values & wanted
+                    values = wanted if values is None else common(values, wanted)
             self._found[key] = None if values is None or len(values) > MAX_VALUES else values
         return self._found[key]
 

@@ -409,3 +409,23 @@ def test_a_null_has_a_number_too(house: House, tmp_path: Path) -> None:
     other = build(tmp_path / "other", joined_by_number("v + 1"), mapping)
     assert house.members(one, [FACTS]) != house.members(other, [FACTS])
     assert one.one().fingerprint != other.one().fingerprint
+
+
+@pytest.mark.parametrize("condition", ["f.f = 'true'", "s.k and s.k = 'true'"])
+def test_a_text_compared_with_a_truth_value_may_be_equal(tmp_path: Path, condition: str) -> None:
+    """The engine puts in a cast, so that what is known of the one says nothing of the other."""
+    project = Project(tmp_path)
+    project.source("people", {"member_id": (), "born": ("prohibited_basis",)})
+    project.seed("switches", "k\ntrue\n")
+    project.model(
+        "flags",
+        "select member_id, case when born < 1960 then true else false end as f "
+        f"from {table('raw.people')}",
+    )
+    project.segment(
+        f"select f.member_id, 'x' as reason from {table('flags')} as f inner join "
+        f"{table('switches')} as s on f.f = s.k where {condition}"
+    )
+    found = project.one()
+    assert set(found.tags) == {"prohibited_basis"}
+    assert {"flags", "switches", "raw.people"} <= set(found.parts)
