@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 
 if TYPE_CHECKING:
     from activation.lineage.queries import Query
@@ -101,8 +101,12 @@ class Expression:
 
 
 def render(tree: exp.Expr) -> str:
-    """Return the SQL of `tree` in one normal form: no comments, one spelling of keywords."""
-    return tree.sql(dialect=DIALECT, comments=False)
+    """Return the SQL of `tree` in one normal form: no comments, one spelling of keywords.
+
+    Raises:
+        UnsupportedError: It cannot be said whole in the dialect.
+    """
+    return tree.sql(dialect=DIALECT, comments=False, unsupported_level=ErrorLevel.RAISE)
 
 
 def own_nodes(tree: exp.Expr, *kinds: type[exp.Expr]) -> Iterator[exp.Expr]:

@@ -13,7 +13,7 @@ from activation.lineage.manifest import INCREMENTAL, Kind, Project, Relation
 from activation.lineage.queries import Opaque, Query, outputs_of
 from activation.lineage.reader import read_query
 from activation.lineage.snapshots import remember_rows
-from activation.lineage.unresolved import UnresolvedError
+from activation.lineage.unresolved import UnresolvedError, refuse_lost_words
 from tellerline.errors import ContractError
 
 
@@ -70,8 +70,10 @@ class Library:
         named: set[str] = set()
         try:
             tree = parse_one(text, dialect=DIALECT)
-            text = render(tree)
             named = self._named(relation, tree)
+            rendered = render(tree)
+            refuse_lost_words(text, rendered)
+            text = rendered
             query = self._resolve(relation, tree)
             return remember_rows(query) if relation.kind is Kind.SNAPSHOT else query
         except (SqlglotError, UnresolvedError) as error:

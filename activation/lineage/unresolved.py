@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
+from collections import Counter
+
+from sqlglot import exp, tokenize
+from sqlglot.tokens import TokenType
+
+from activation.lineage.expressions import DIALECT
 
 
 class UnresolvedError(Exception):
@@ -24,6 +29,26 @@ _HOLDERS = frozenset(
         (exp.TableAlias, "this"),
     }
 )
+# Another name in the place of a unit is a column, which the parser keeps as a word.
+_UNITS = frozenset(
+    {
+        "DAY",
+        "DECADE",
+        "HOUR",
+        "MICROSECOND",
+        "MILLISECOND",
+        "MINUTE",
+        "MONTH",
+        "QUARTER",
+        "SECOND",
+        "WEEK",
+        "YEAR",
+    }
+)
+_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+_LITERALS = frozenset({TokenType.STRING, TokenType.NUMBER})
+# What makes a name before it that of a part of a value or of a parameter.
+_AFTER_PARTS = frozenset({TokenType.COLON, TokenType.COLON_EQ})
 # Their value is another one each time, or comes from the session: no column tells of it.
 _OUTSIDE = (
     exp.CurrentCatalog,
@@ -82,11 +107,47 @@ def refuse_unfollowed(node: exp.Expr) -> None:
         raise UnresolvedError("a function called behind a dot")
     if isinstance(node, exp.Identifier) and not _is_held(node):
         raise UnresolvedError(f"{node.name}, a name that is no column")
+    if isinstance(node, exp.DateBin) and node.args.get("unit") is not None:
+        raise UnresolvedError("a bucket of time with an origin")
+    if isinstance(node, exp.Var) and node.arg_key == "unit" and not _is_unit(node):
+        raise UnresolvedError(f"{node.name.lower()}, which is no unit of time")
     if isinstance(node, _OUTSIDE) or (
         isinstance(node, exp.Anonymous) and node.name.lower() in _OUTSIDE_NAMES
     ):
         name = node.name if isinstance(node, exp.Anonymous) else node.key
         raise UnresolvedError(f"{name.lower()}, which is of the run and not of any column")
+
+
+def refuse_lost_words(text: str, rendered: str) -> None:
+    """Refuse a query of which some name or literal is missing in its normal form.
+
+    Such an argument would show in no fingerprint.
+
+    Args:
+        text: The query as written.
+        rendered: Its normal form.
+
+    Raises:
+        UnresolvedError: The normal form does not have all of them.
+    """
+    lost = _words(text, _AFTER_PARTS) - _words(rendered, frozenset())
+    if lost:
+        raise UnresolvedError(f"{min(lost)[1]}, which the normal form leaves out")
+
+
+def _words(text: str, left_out: frozenset[TokenType]) -> Counter[tuple[bool, str]]:
+    """Return the literals of a query, and its names but for functions and those before `left_out`.
+
+    All are in lower case: that of a unit may differ.
+    """
+    no_columns = left_out | {TokenType.L_PAREN}
+    tokens = tokenize(text, read=DIALECT)
+    kinds = [token.token_type for token in tokens]
+    return Counter(
+        (kind in _NAMES, token.text.lower())
+        for token, kind, after in zip(tokens, kinds, [*kinds[1:], None], strict=True)
+        if kind in _LITERALS or (kind in _NAMES and after not in no_columns)
+    )
 
 
 def is_parameter(name: exp.Expr) -> bool:
@@ -97,6 +158,10 @@ def is_parameter(name: exp.Expr) -> bool:
             return True
         around = around.find_ancestor(exp.Lambda)
     return False
+
+
+def _is_unit(word: exp.Var) -> bool:
+    return word.name.upper().removesuffix("S") in _UNITS
 
 
 def _is_held(name: exp.Identifier) -> bool:

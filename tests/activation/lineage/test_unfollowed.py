@@ -147,3 +147,52 @@ def test_a_union_ordered_by_more_than_its_columns_is_not_followed(project: Proje
     found = project.one()
     assert found.unresolved
     assert "prohibited_basis" in found.tags
+
+
+LOST = {
+    "an origin": "time_bucket(interval 1 day, income, zip) = 1",
+    "a literal origin": "time_bucket(interval 1 day, income, date '2020-01-05') = '2020-01-05'",
+    "a column as unit": "date_trunc(zip, income) = 1",
+    "a column called as a unit": "date_trunc(day, income) = 1",
+    "a column as unit of a difference": "date_diff(zip, income, income) = 1",
+    "a cutoff": "jaro_winkler_similarity(place, 'x', 0.5) > 0",
+    "a flag of a replacement": "regexp_replace(place, 'a', 'b', zip) = 'x'",
+    "a flag of an extract": "regexp_extract(place, 'a', 1, zip) = 'x'",
+}
+
+
+@pytest.mark.parametrize("condition", LOST.values(), ids=LOST)
+def test_an_argument_that_the_normal_form_loses_is_not_followed(
+    project: Project, condition: str
+) -> None:
+    project.segment(where(condition))
+    found = project.one()
+    assert set(found.unresolved) == {"seg_one"}
+    assert set(found.tags) >= {"prohibited_basis", "proxy"}
+
+
+def test_what_cannot_be_rendered_counts_as_written(project: Project) -> None:
+    project.segment(where("jaro_winkler_similarity(place, 'x', 0.5) > 0"))
+    before = project.one().fingerprint
+    project.segment(where("jaro_winkler_similarity(place, 'x', 0.9) > 0"))
+    assert project.one().fingerprint != before
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "date_trunc('day', income) = date '2020-01-05'",
+        "date_diff('month', income, timestamp '2020-01-05 00:00:00') > 1",
+        "income > 1e3 and income < 0.5 and income <> -1.50",
+        "place like 'a''b%' escape '!'",
+        "place[1] = 'x' and place[-1] = 'y' and place[2:3] = 'z'",
+        "income between 1 and 2 and cast(income as decimal(18, 2)) = 3",
+        "income + interval 3 days > interval '1' month",
+        "extract(year from income) = 1 and date_part('year', income) = 2",
+        "regexp_replace(place, 'a', 'b', 'g') = 'x' and regexp_matches(place, 'c', 'i')",
+        "if(income > 1, 'a', 'b') = 'a' and ifnull(place, 'c') = 'c'",
+    ],
+)
+def test_what_the_normal_form_keeps_is_followed(project: Project, condition: str) -> None:
+    project.segment(where(condition))
+    assert not project.one().unresolved
