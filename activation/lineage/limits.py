@@ -23,6 +23,7 @@ from activation.lineage.queries import Join, Limits, Select, Source, Values
 Known = Callable[[Source, str, Limits], Values | None]
 _ONE_WAY = frozenset({Join.LEFT, Join.ANTI, Join.ASOF_LEFT})
 _BOTH_WAYS = frozenset({Join.INNER, Join.SEMI, Join.ASOF})
+_NEAREST = frozenset({Join.ASOF, Join.ASOF_LEFT})
 
 
 class SourceLimits:
@@ -95,7 +96,9 @@ class SourceLimits:
                 self._add(*accepted)
 
     def _add(self, ref: Ref, values: Values) -> bool:
-        if ref.alias not in self._select.by_alias:
+        source = self._select.by_alias.get(ref.alias)
+        # Of the rows left out of an asof join the nearest one would give way to another.
+        if source is None or source.join in _NEAREST:
             return False
         before = self._values.get(ref)
         both = values if before is None else common(before, values)

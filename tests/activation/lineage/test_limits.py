@@ -43,7 +43,17 @@ def by_number(where: str, number: str = "c") -> str:
 
 # The reader keeps to the key a; the change is of the mapping's rows for b. With each query, whether
 # its rows can differ.
+ASOF = f"{FACTS_TABLE} as r asof join {table('mapping')} as s on r.k >= s.k"
 CASES = {
+    "the nearest row": (f"select r.id, r.v from {ASOF} where s.k = 'a'", True),
+    "the nearest row, if any": (
+        f"select r.id, r.v from {ASOF.replace('asof', 'asof left')} where s.k = 'a'",
+        True,
+    ),
+    "the nearest row by an output": (
+        f"select id, v from (select r.id, r.v, s.k from {ASOF}) as i where k = 'a'",
+        True,
+    ),
     "a filter": (f"select id, v from {R} where k = 'a'", False),
     "a list": (f"select id, v from {R} where k in ('a', 'c')", False),
     "a list with the other": (f"select id, v from {R} where k in ('a', 'b')", True),
