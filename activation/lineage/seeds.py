@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,13 @@ from tellerline.errors import ContractError
 
 TEXT_TYPES = frozenset({"varchar", "text", "string"})
 BOOLEANS = {"true": True, "false": False}
+# Values of other types may be written in several ways: 1, 01 and 1.0.
+_ONE_WAY_TO_WRITE = {
+    "bigint": re.compile(r"0|-?[1-9][0-9]*"),
+    "boolean": re.compile("true|false"),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "integer": re.compile(r"0|-?[1-9][0-9]*"),
+}
 MAX_KNOWN_VALUES = 200
 
 
@@ -60,9 +68,20 @@ class Seed:
         return next(self._within(limits), None) is not None
 
     def is_unique(self, columns: frozenset[str]) -> bool:
-        """Say whether no two rows agree on `columns`."""
-        places = [self.columns.index(name) for name in sorted(columns)]
+        """Say whether no two rows agree on `columns`; false when in doubt."""
+        places = [self.columns.index(name) for name in sorted(columns) if self._tells_apart(name)]
         return len({tuple(row[place] for place in places) for row in self.rows}) == len(self.rows)
+
+    def _tells_apart(self, column: str) -> bool:
+        """Say whether cells of `column` that differ as texts differ as values."""
+        kind = self.types.get(column, "")
+        if kind in TEXT_TYPES:
+            return True
+        written = _ONE_WAY_TO_WRITE.get(kind)
+        place = self.columns.index(column)
+        return written is not None and all(
+            not row[place] or written.fullmatch(row[place]) for row in self.rows
+        )
 
     def _within(self, limits: Limits) -> Iterator[tuple[str, ...]]:
         checks = [
@@ -111,11 +130,12 @@ def read_seed(node: Mapping[str, Any], folder: Path) -> Seed:
             "Run `dbt build` or `dbt compile` again.",
         )
     config = node["config"]
-    lines = list(csv.reader(io.StringIO(text), delimiter=config.get("delimiter") or ","))
+    lines = dict(_numbered_lines(text, config.get("delimiter") or ","))
     if not lines:
         raise ContractError(node["original_file_path"], "has no header.", "Write its column names.")
-    columns = tuple(name.strip().lower() for name in lines[0])
-    rows = tuple(tuple(line) for line in lines[1:] if line)
+    header = lines.pop(min(lines))
+    columns = tuple(name.strip().lower() for name in header)
+    rows = tuple(lines.values())
     if any(len(row) != len(columns) for row in rows):
         raise ContractError(
             node["original_file_path"], "has rows of different lengths.", "Correct the rows."
@@ -124,4 +144,29 @@ def read_seed(node: Mapping[str, Any], folder: Path) -> Seed:
         str(name).lower(): " ".join(str(kind).lower().split())
         for name, kind in (config.get("column_types") or {}).items()
     }
+    _refuse_other_booleans(node["original_file_path"], columns, types, lines)
     return Seed(columns, types, rows)
+
+
+def _numbered_lines(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    for line in reader:
+        if line:
+            yield reader.line_num, tuple(line)
+
+
+def _refuse_other_booleans(
+    path: str,
+    columns: tuple[str, ...],
+    types: Mapping[str, str],
+    lines: Mapping[int, tuple[str, ...]],
+) -> None:
+    """Refuse truth values that the engine reads and lineage would not: 1, t, yes."""
+    for number, row in lines.items():
+        for column, cell in zip(columns, row, strict=True):
+            if types.get(column) == "boolean" and cell and cell.lower() not in BOOLEANS:
+                raise ContractError(
+                    f"{path}, line {number}",
+                    f"has {cell!r} in {column}, whose values are true and false.",
+                    "Write true, false or nothing.",
+                )

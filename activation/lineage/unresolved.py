@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlglot import exp, tokenize
-from sqlglot.tokens import TokenType
+from sqlglot import TokenType, exp, tokenize
 
 from activation.lineage.expressions import DIALECT
 
