@@ -16,6 +16,8 @@ from tellerline.errors import ContractError
 
 SEGMENT_PREFIX = "seg_"
 INCREMENTAL = "incremental"
+# Where `tellerline dictionary lineage --write` puts what it finds.
+GENERATED_SEEDS = "seeds/dictionary/"
 
 
 class Kind(Enum):
@@ -185,6 +187,7 @@ def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str],
     if kind is Kind.MODEL and meta.get("parameter"):
         kind = Kind.PARAMETER
     if kind is Kind.SEED and meta.get("generated"):
+        _check_generated(node)
         # Written from lineage itself, so its rows are no part of what lineage reads.
         kind = Kind.SOURCE
     name = node["name"]
@@ -209,6 +212,16 @@ def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str],
         making=_making(node),
         remembers=str(meta.get("remembers") or ""),
     )
+
+
+def _check_generated(node: Mapping[str, Any]) -> None:
+    if not str(node["original_file_path"]).startswith(GENERATED_SEEDS):
+        raise ContractError(
+            node["name"],
+            f"says that it is generated, but only seeds in {GENERATED_SEEDS} are: the rows of "
+            "such a seed show in no fingerprint.",
+            f"Take `meta.generated` out of the YAML beside {node['original_file_path']}.",
+        )
 
 
 def _facts(node: Mapping[str, Any], meta: Mapping[str, Any]) -> Mapping[str, Any] | None:

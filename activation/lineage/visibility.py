@@ -15,8 +15,9 @@ audience, or what of them is sent, would show in no law tag and no fingerprint:
 * A parameter counts by its name. Only the clock is one, and it reads nothing of any member.
 * Values that a hook noted in the session are read on later builds alone, and by the model whose
   hook it is: days to make again, which the comparison of first and later builds leaves out.
-* What remembers former builds, such as the history of memberships, carries what these rested on
-  without saying so. No segment rests on it.
+* What remembers former builds, such as the history of memberships or a snapshot, carries what these
+  rested on without saying so. No segment rests on it.
+* An ephemeral model stands within the queries of its readers, without what its YAML says of it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ PARAMETERS = frozenset({"as_of"})
 NOTING = "note_changed_days"
 BOOKKEEPING = frozenset({"remember_logic", NOTING})
 MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
+EPHEMERAL = "ephemeral"
 # Tests make manifests without it; dbt always says what it makes.
-WHOLE = frozenset({"", "table", "view", "ephemeral"})
+WHOLE = frozenset({"", "table", "view"})
 SEGMENT_NAMES = frozenset({"ref", "config", "return", "adapter.dispatch"})
 MODEL_NAMES = (
     SEGMENT_NAMES | allowed_parts() | {"source", "var", "exceptions", "local_md5", "tojson"}
@@ -82,6 +84,7 @@ class Visibility:
         if relation.kind is Kind.SOURCE:
             return
         _check_options(relation)
+        self._check_ephemeral(relation)
         if relation.kind is Kind.SEED:
             if relation.making.hooks:
                 raise _has_hooks(relation)
@@ -94,6 +97,18 @@ class Visibility:
         self._check_hooks(relation)
         if relation.kind is Kind.MODEL and relation.making.materialized == INCREMENTAL:
             self._check_later_builds(relation, template)
+
+    def _check_ephemeral(self, reader: Relation) -> None:
+        """Refuse models that dbt writes into the query of `reader`, where nobody sees them."""
+        for unique_id in reader.upstream:
+            found = self._library.project.relations.get(unique_id)
+            if found is not None and found.making.materialized == EPHEMERAL:
+                raise ContractError(
+                    found.name,
+                    f"is materialized as {EPHEMERAL}: it stands within the query of {reader.name}, "
+                    "and the law tags that its YAML states are lost.",
+                    f"Make it a table or a view in the configuration of {found.path}.",
+                )
 
     def _check_hooks(self, relation: Relation) -> None:
         is_kept = relation.making.materialized == INCREMENTAL
@@ -211,6 +226,13 @@ def _check_options(relation: Relation) -> None:
             "has a hook: what that does to the audience shows in no law tag and no fingerprint.",
             f"Say in the query of {relation.path} who is in, and take the hook out of its "
             "configuration and its YAML.",
+        )
+    if relation.kind is Kind.SNAPSHOT:
+        raise ContractError(
+            relation.name,
+            "is a snapshot: it remembers what its rows rested on in former builds, and no law tag "
+            "or fingerprint of that is known.",
+            f"Select by what holds today, and not by {relation.path}.",
         )
     is_model = relation.kind is Kind.MODEL
     if is_model and making.materialized not in (WHOLE if is_segment else WHOLE | {INCREMENTAL}):

@@ -176,6 +176,46 @@ def test_a_model_upstream_hides_nothing(
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("reader", ["members", "seg_one"])
+def test_an_ephemeral_model_upstream_is_refused(project: Project, reader: str) -> None:
+    """dbt writes it into the query of its reader, where its law tags are not stated."""
+    born = f"with __dbt__cte__born as (select member_id, birth_year from {table('raw.people')}) "
+    project.model(
+        "born",
+        born.partition("(")[2].rstrip(") "),
+        {"member_id": (), "birth_year": ("fcra_report",)},
+        config={"materialized": "ephemeral"},
+    )
+    sql = f"{born}select member_id, 'x' as reason, 1 as day from __dbt__cte__born"
+    project.model(
+        reader,
+        sql,
+        ("member_id", "reason", "day"),
+        upstream=["model.house.born"],
+        **({"segment": FACTS} if reader == "seg_one" else {}),
+    )
+    with pytest.raises(ContractError, match="born: is materialized as ephemeral") as caught:
+        project.describe()
+    assert reader in str(caught.value)
+
+
+def test_a_snapshot_upstream_is_refused(project: Project) -> None:
+    project.model("kept", f"select member_id from {MEMBERS}", ("member_id",), kind="snapshot")
+    segment(project, sql=f"select member_id, 'x' as reason from {table('kept')}")
+    with pytest.raises(ContractError, match="kept: is a snapshot"):
+        project.describe()
+
+
+def test_the_rows_of_a_seed_are_out_of_sight_in_the_dictionary_alone(project: Project) -> None:
+    project.seed("words", "member_id\nm1\n")
+    node = project.manifest["nodes"]["seed.house.words"]
+    node["config"]["meta"] = {"generated": True}
+    with pytest.raises(ContractError, match="words: says that it is generated"):
+        project.describe()
+    node["original_file_path"] = "seeds/dictionary/words.csv"
+    assert project.one().fingerprint
+
+
 def test_a_model_upstream_may_forget_and_take_up_again(project: Project) -> None:
     members(
         project,
