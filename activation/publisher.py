@@ -101,7 +101,9 @@ def publish(
     refuse_forbidden_basis(
         {
             segment_id: Basis(
-                lineages[segment_id].is_held_to_fair_lending, lineages[segment_id].tags
+                lineages[segment_id].is_held_to_fair_lending,
+                lineages[segment_id].tags,
+                lineages[segment_id].unresolved,
             )
             for segment_id in catalog.segments
             if segment_id in lineages

@@ -131,7 +131,7 @@ def lock(
     lineages = describe_segments(manifest, settings.project)
     refuse_forbidden_basis(
         {
-            segment_id: Basis(lineage.is_held_to_fair_lending, lineage.tags)
+            segment_id: Basis(lineage.is_held_to_fair_lending, lineage.tags, lineage.unresolved)
             for segment_id, lineage in lineages.items()
         },
         lambda: packs_in_force(settings.governance, today),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from activation.policies.packs import Pack, RuleUse
@@ -11,6 +12,8 @@ from tellerline.errors import PolicyRefusedError
 
 RULE = no_forbidden_basis_in_credit.__name__
 RULE_FOR_ALL = forbidden_tags.__name__
+# How a path marks a step through a model that could not be followed.
+UNRESOLVED = "(unresolved)"
 
 
 class Basis(NamedTuple):
@@ -19,10 +22,12 @@ class Basis(NamedTuple):
     Args:
         is_held_to_fair_lending: Whether fair-lending rules apply to it.
         tags: Law tags upstream, each with the path of one example.
+        unresolved: Models upstream that lineage could not follow, with the reason.
     """
 
     is_held_to_fair_lending: bool
     tags: Mapping[str, str]
+    unresolved: Mapping[str, str] = MappingProxyType({})
 
 
 def refuse_forbidden_basis(
@@ -42,7 +47,7 @@ def refuse_forbidden_basis(
     if not tagged:
         return
     found = [
-        (name, f"{use.id}: {tag} is upstream of {audience}: {basis.tags[tag]}.")
+        (name, f"{use.id}: {tag} is upstream of {audience}: {_path(basis, tag)}")
         for pack in packs()
         for use in pack.rules
         for audience, forbidden in _forbidden(use)
@@ -57,6 +62,17 @@ def refuse_forbidden_basis(
     more = "".join(f"\nSegment {other}: {text}" for other, text in others)
     raise PolicyRefusedError(
         f"segment {name}", problem, f"Take it out of the segment's logic.{more}"
+    )
+
+
+def _path(basis: Basis, tag: str) -> str:
+    """Return how a tag comes in, and what could not be followed where it may only seem to."""
+    path = f"{basis.tags[tag]}."
+    if UNRESOLVED not in path:
+        return path
+    return path + "".join(
+        f" {model} counts whole, because it cannot be followed ({reason})."
+        for model, reason in basis.unresolved.items()
     )
 
 

@@ -303,6 +303,20 @@ def run(project: Project, *arguments: str, **variables: str) -> Result:
     return CliRunner().invoke(app, ["dictionary", *arguments], env=environment)
 
 
+def test_a_refusal_names_what_could_not_be_followed() -> None:
+    unfollowed = {"pivoted": "a source that is a pivot"}
+    reason = r"pivoted counts whole, because it cannot be followed \(a source that is a pivot\)"
+    path = "seg ← pivoted.a ← members.born (unresolved) [prohibited_basis]"
+    with pytest.raises(PolicyRefusedError, match=reason):
+        refuse_forbidden_basis(
+            {"one": Basis(True, {"prohibited_basis": path}, unfollowed)}, lambda: (PACK,)
+        )
+    followed = {"prohibited_basis": "seg ← members.born [prohibited_basis]"}
+    with pytest.raises(PolicyRefusedError) as caught:
+        refuse_forbidden_basis({"one": Basis(True, followed, unfollowed)}, lambda: (PACK,))
+    assert "pivoted" not in str(caught.value)
+
+
 def test_lineage_from_the_command_line(project: Project) -> None:
     assert isinstance(run(project, "lineage", "--check").exception, ContractError)
     assert len(json.loads(run(project, "lineage", "--write", "--json").stdout)["written"]) == 2
