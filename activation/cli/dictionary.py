@@ -16,7 +16,7 @@ from activation.generated import GeneratedFiles
 from activation.governance.register import read_register
 from activation.lineage.dependencies import Dependencies
 from activation.lineage.dictionary_files import render_files
-from activation.lineage.library import Library
+from activation.lineage.library import Library, refuse_too_deep
 from activation.lineage.manifest import completed, read_project
 from activation.lineage.origins import FeedColumn
 from activation.lineage.pedigree import Pedigree, trace_lineage
@@ -121,9 +121,12 @@ def lineage(
     register = read_register(settings.governance, settings.environment)
     if name:
         dependencies = Dependencies(Library(read_project(manifest, settings.project)))
-        _show_pedigree(trace_lineage(dependencies, name, feeds, register), as_json=as_json)
+        with refuse_too_deep(name):
+            pedigree = trace_lineage(dependencies, name, feeds, register)
+        _show_pedigree(pedigree, as_json=as_json)
         return
-    files = render_files(manifest, settings.project, feeds, register)
+    with refuse_too_deep("the dbt project"):
+        files = render_files(manifest, settings.project, feeds, register)
     _settle("Lineage", files, settings.project, write=write, check=check, as_json=as_json)
 
 

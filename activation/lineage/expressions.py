@@ -134,13 +134,22 @@ def is_checksum(tree: exp.Expr) -> bool:
 
 def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the parts of `tree` that must all hold."""
-    if isinstance(tree, exp.Paren):
-        yield from conjuncts(tree.this)
-    elif isinstance(tree, exp.And):
-        yield from conjuncts(tree.this)
-        yield from conjuncts(tree.expression)
-    else:
-        yield tree
+    for part in operands(tree, exp.And):
+        if isinstance(part, exp.Paren):
+            yield from conjuncts(part.this)
+        else:
+            yield part
+
+
+def operands(tree: exp.Expr, kind: type[exp.Connector]) -> Iterator[exp.Expr]:
+    """Yield what `kind` joins in `tree`, in order: a long row of it nests deep."""
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, kind):
+            waiting += [part.expression, part.this]
+        else:
+            yield part
 
 
 def ref_of(tree: exp.Expr) -> Ref | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
@@ -76,6 +79,8 @@ class Library:
             text = rendered
             query = self._resolve(relation, tree)
             return remember_rows(query) if relation.kind is Kind.SNAPSHOT else query
+        except RecursionError:
+            reason = "it nests too deep"
         except (SqlglotError, UnresolvedError) as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
         return self._opaque(relation, text, reason, named)
@@ -154,6 +159,23 @@ class Library:
             unique_id for known, unique_id in self.project.names.items() if known[1:] == name[1:]
         }
         return found.pop() if len(found) == 1 else None
+
+
+@contextmanager
+def refuse_too_deep(subject: str) -> Iterator[None]:
+    """Say in words of the project when what is followed within nests too deep.
+
+    Raises:
+        ContractError: It does.
+    """
+    try:
+        yield
+    except RecursionError:
+        raise ContractError(
+            subject,
+            "cannot be followed: its models, or the queries within them, nest too deep.",
+            "Shorten the chain of models, or the longest expression.",
+        ) from None
 
 
 def _is_own(table: exp.Table, names: set[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from activation.lineage.expressions import Ref, is_checksum, ref_of, render
+from activation.lineage.expressions import Ref, is_checksum, operands, ref_of, render
 from activation.lineage.queries import Checksum, Value, Values
 
 _TEXT_TYPES = exp.DataType.TEXT_TYPES
@@ -37,11 +37,17 @@ def accepted_values(tree: exp.Expr) -> tuple[Ref, Values] | None:
         case exp.In():
             return _listed_values(tree)
         case exp.Or():
-            one, other = accepted_values(tree.this), accepted_values(tree.expression)
-            is_one_column = one is not None and other is not None and one[0] == other[0]
-            return (one[0], one[1] | other[1]) if one and other and is_one_column else None
+            return _values_of_either(tree)
     ref = ref_of(tree.this if isinstance(tree, exp.Not) else tree)
     return None if ref is None else (ref, frozenset({not isinstance(tree, exp.Not)}))
+
+
+def _values_of_either(tree: exp.Or) -> tuple[Ref, Values] | None:
+    found = [accepted_values(term) for term in operands(tree, exp.Or)]
+    known = [item for item in found if item is not None]
+    if len(known) < len(found) or len({ref for ref, _ in known}) != 1:
+        return None
+    return known[0][0], frozenset[Value]().union(*(values for _, values in known))
 
 
 def _compared_value(tree: exp.EQ) -> tuple[Ref, Values] | None:

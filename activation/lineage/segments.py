@@ -31,7 +31,7 @@ from typing import Any
 
 from activation.governance.segments import Purpose
 from activation.lineage.dependencies import Dependencies, Upstream
-from activation.lineage.library import Library
+from activation.lineage.library import Library, refuse_too_deep
 from activation.lineage.manifest import Relation, read_project
 from activation.lineage.queries import Demand
 from activation.lineage.tags import find_tags
@@ -110,6 +110,13 @@ def upstreams_of(dependencies: Dependencies, segment: Relation) -> list[Upstream
 
 
 def _describe(
+    dependencies: Dependencies, visibility: Visibility, relation: Relation
+) -> SegmentLineage:
+    with refuse_too_deep(f"segment {relation.segment_id}"):
+        return _described(dependencies, visibility, relation)
+
+
+def _described(
     dependencies: Dependencies, visibility: Visibility, relation: Relation
 ) -> SegmentLineage:
     upstreams = upstreams_of(dependencies, relation)

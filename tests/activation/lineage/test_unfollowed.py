@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.activation.lineage.manifests import Project, table
+from tellerline.errors import ContractError
+from tests.activation.lineage.manifests import FACTS, Project, table
 
 MEMBERS = table("members")
 TAGS = {"born": ("prohibited_basis",), "zip": ("proxy",)}
@@ -196,3 +197,35 @@ def test_what_cannot_be_rendered_counts_as_written(project: Project) -> None:
 def test_what_the_normal_form_keeps_is_followed(project: Project, condition: str) -> None:
     project.segment(where(condition))
     assert not project.one().unresolved
+
+
+@pytest.mark.parametrize("word", ["or", "and"])
+def test_a_long_row_of_conditions_is_followed(project: Project, word: str) -> None:
+    project.segment(where(f" {word} ".join(f"place = '{number}'" for number in range(1500))))
+    found = project.one()
+    assert not found.unresolved
+    assert not found.tags
+
+
+def test_a_query_that_nests_too_deep_is_not_followed(project: Project) -> None:
+    project.model(
+        "seg_one",
+        where("upper(" * 1500 + "place" + ")" * 1500 + " = 'X'"),
+        ("member_id", "reason"),
+        upstream=["model.house.members"],
+        segment=FACTS,
+    )
+    found = project.one()
+    assert found.unresolved == {"seg_one": "it nests too deep"}
+    assert set(found.tags) >= {"prohibited_basis", "proxy"}
+
+
+def test_a_chain_of_models_that_is_too_long_is_an_error(project: Project) -> None:
+    before = "members"
+    for number in range(400):
+        name = f"step{number}"
+        project.model(name, f"select member_id from {table(before)}", ("member_id",))
+        before = name
+    project.segment(f"select member_id, 'x' as reason from {table(before)}")
+    with pytest.raises(ContractError, match=r"segment one: cannot be followed: .*too deep"):
+        project.describe()
