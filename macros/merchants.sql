@@ -134,6 +134,22 @@ where
 {%- endif -%}
 {%- endmacro -%}
 
+{#- Whether a company's name begins as a rule asks, where it asks: one word is a whole word, several may
+    be cut. -#}
+{%- macro begins_company(party_text, start) -%}
+(
+    {{ start }} is null
+    or (
+        {{ begins_with(party_text, start) }}
+        and (
+            {{ start }} like '% %'
+            or {{ start }} like '%.%'
+            or substr({{ party_text }}, length({{ start }}) + 1, 1) not between 'A' and 'Z'
+        )
+    )
+)
+{%- endmacro -%}
+
 {#- Words in the name of who pays wages that do not name the employer. -#}
 {%- macro employer_noise() -%}
 {{ return([

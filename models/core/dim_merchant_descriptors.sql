@@ -336,19 +336,7 @@ entry_matches as (
                 entry_rules.entry_start is null
                 or {{ begins_with('readings.entry_text', 'entry_rules.entry_start') }}
             )
-            and (
-                entry_rules.company_start is null
-                -- One word is the whole word; several may be cut.
-                or (
-                    {{ begins_with('readings.party_text', 'entry_rules.company_start') }}
-                    and (
-                        entry_rules.company_start like '% %'
-                        or entry_rules.company_start like '%.%'
-                        or substr(readings.party_text, length(entry_rules.company_start) + 1, 1)
-                        not between 'A' and 'Z'
-                    )
-                )
-            )
+            and {{ begins_company('readings.party_text', 'entry_rules.company_start') }}
     where readings.channel_kind = 'ach'
 ),
 

@@ -94,8 +94,8 @@ def test_other_lines_that_speak_of_sensitive_matters_are_refused(spoiled, checks
 @pytest.mark.parametrize(
     ("seed", "line"),
     [
-        ("merchant_words", "('word_clinics', 'CLINICS', 'withheld', '', 0.80)"),
-        ("merchant_words", "('word_pharmacy', 'PHARMACY', 'drugstores', '', 0.80)"),
+        ("merchant_words", "('word_clinics', 'CLINICS', 'withheld', '', '', 0.80)"),
+        ("merchant_words", "('word_pharmacy', 'PHARMACY', 'drugstores', '', '', 0.80)"),
         ("ach_entry_rules", "('x', 'debit', null, 'UNION DUES', null, 'withheld', 0.90, true)"),
     ],
 )
