@@ -17,6 +17,8 @@ from activation.lineage.slicer import Slicer
 from activation.lineage.slices import NOTHING, Read, Slice
 from tellerline.canonical import sha256_hex
 
+# How a path marks a step through a model that could not be followed.
+UNRESOLVED = "(unresolved)"
 _QUERIES = frozenset({Kind.MODEL, Kind.SNAPSHOT})
 
 
@@ -148,7 +150,7 @@ def _steps(found: Slice, column: str | None) -> Iterator[Step]:
     values = found.value(column) if column is not None else frozenset[Read]()
     for reads, note in ((values, ""), (found.conditions, " (condition)")):
         for read in sorted(reads, key=_order):
-            word = note if read.is_certain else " (unresolved)"
+            word = note if read.is_certain else f" {UNRESOLVED}"
             yield Step(read.unique_id, read.demand, read.column, word, read.named)
     # A relation of which only the rows count has conditions of its own.
     for unique_id, demand in sorted(found.tables, key=lambda item: (item[0], _text(item[1]))):

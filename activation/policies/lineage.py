@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from activation.lineage.dependencies import UNRESOLVED
 from activation.policies.packs import Pack, RuleUse
 from activation.policies.rules import forbidden_tags, no_forbidden_basis_in_credit
 from tellerline.errors import PolicyRefusedError
 
 RULE = no_forbidden_basis_in_credit.__name__
 RULE_FOR_ALL = forbidden_tags.__name__
-# How a path marks a step through a model that could not be followed.
-UNRESOLVED = "(unresolved)"
 
 
 class Basis(NamedTuple):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.build.raw import SETTINGS
 from benchmarks.build.sides import Home
 from tellerline.sql import literal
-from tellerline.storage import STORAGE_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ def keep_checksums(home: Home, kept: Path) -> None:
         home: Where dbt has built.
         kept: The file to make.
     """
-    with _opened(home, kept) as connection:
+    with home.beside(kept) as connection:
         connection.execute("create table kept (table_name text, row_checksum ubigint)")
         for name in _tables(connection):
             connection.execute(
@@ -55,7 +51,7 @@ def write_changes(home: Home, kept: Path) -> Changes:
     """
     changed_rows = rows = 0
     seconds = 0.0
-    with _opened(home, kept) as connection:
+    with home.beside(kept) as connection:
         for name in _tables(connection):
             # Which rows they are costs a night something too: only to write them is counted.
             connection.execute(
@@ -85,14 +81,3 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
             "where database_name = 'warehouse' and schema_name <> 'raw' order by all"
         ).fetchall()
     ]
-
-
-@contextmanager
-def _opened(home: Home, kept: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(
-        str(kept), config={"storage_compatibility_version": STORAGE_VERSION}
-    ) as connection:
-        connection.execute(SETTINGS)
-        connection.execute(f"set temp_directory = {literal(str(home.folder / 'tmp'))}")
-        connection.execute(f"attach {literal(str(home.warehouse))} as warehouse (read_only)")
-        yield connection

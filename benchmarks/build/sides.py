@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -63,6 +65,21 @@ class Home:
         """The file of the warehouse."""
         return self.folder / "warehouse.duckdb"
 
+    @contextmanager
+    def beside(self, file: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a database from which `warehouse` can be read.
+
+        Args:
+            file: Where it is; in memory when absent.
+        """
+        with duckdb.connect(
+            str(file or ":memory:"), config={"storage_compatibility_version": STORAGE_VERSION}
+        ) as connection:
+            connection.execute(SETTINGS)
+            connection.execute(f"set temp_directory = {literal(str(self.folder / 'tmp'))}")
+            connection.execute(f"attach {literal(str(self.warehouse))} as warehouse (read_only)")
+            yield connection
+
     def build(self) -> Run:
         """Run the dbt build of every night, of the warehouse and of the vault.
 
@@ -103,13 +120,7 @@ class Home:
         """
         compiled = next((self.folder / "target" / "compiled").rglob(f"{RULES_STEP}.sql"))
         query = compiled.read_text(encoding="utf-8")
-        with duckdb.connect(
-            str(self.folder / "step.duckdb"),
-            config={"storage_compatibility_version": STORAGE_VERSION},
-        ) as connection:
-            connection.execute(SETTINGS)
-            connection.execute(f"set temp_directory = {literal(str(self.folder / 'tmp'))}")
-            connection.execute(f"attach {literal(str(self.warehouse))} as warehouse (read_only)")
+        with self.beside(self.folder / "step.duckdb") as connection:
             connection.execute("create table lines as select * from warehouse.seeds.kli_rules")
             connection.execute(
                 "create table doubled as select * from lines "
@@ -134,10 +145,7 @@ def check_equal(home: Home, by_hand: Path) -> None:
     Raises:
         RunStoppedError: A row is on one side and not on the other.
     """
-    with duckdb.connect() as connection:
-        connection.execute(SETTINGS)
-        connection.execute(f"set temp_directory = {literal(str(home.folder / 'tmp'))}")
-        connection.execute(f"attach {literal(str(home.warehouse))} as warehouse (read_only)")
+    with home.beside() as connection:
         connection.execute(f"attach {literal(str(by_hand))} as by_hand (read_only)")
         for name in FINAL_TABLES:
             built, made = f"warehouse.{name}", f"by_hand.{name.split('.')[1]}"

@@ -59,14 +59,14 @@ counted_links as (
 -- business that of its owner.
 claims as (
     select
-        links.member_id,
-        links.identifier_kind,
-        links.identifier_sha256,
-        links.claim_count,
+        counted_links.member_id,
+        counted_links.identifier_kind,
+        counted_links.identifier_sha256,
+        counted_links.claim_count,
         members.person_key,
         members.membership_label
-    from counted_links as links
-    inner join members on links.member_id = members.member_id
+    from counted_links
+    inner join members on counted_links.member_id = members.member_id
     where
         members.member_standing in ('individual', 'joint_owner')
         and members.person_key is not null

@@ -236,13 +236,24 @@ def test_instants_are_in_utc_and_a_day_counts_whole(built, tmp_path):
         assert row == (datetime.fromisoformat(instant),), given
 
 
-def test_variables_that_nothing_reads_are_refused_by_name(built, tmp_path, capsys):
-    home = built.copied_to(tmp_path)
-    session = DbtSession(home.home)
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (
+            '{as_of: "2026-06-30"}',
+            "The variable as_of is none of this project. It has as_of_date, ",
+        ),
+        (
+            '{known_until: "1999-12-31"}',
+            "when no file had been received: the first came at ",
+        ),
+    ],
+)
+def test_a_past_that_would_be_another_one_is_refused(built, tmp_path, capsys, variables, words):
+    session = DbtSession(built.copied_to(tmp_path).home)
     with pytest.raises(AssertionError):
-        session.invoke("run", "--select", "as_of", "--vars", '{as_of: "2026-06-30"}')
-    said = capsys.readouterr().out
-    assert "The variable as_of is none of this project. It has as_of_date, " in said
+        session.invoke("run", "--select", "as_of", "--vars", variables)
+    assert words in capsys.readouterr().out
 
 
 def test_all_variables_of_the_project_are_known():
@@ -250,15 +261,6 @@ def test_all_variables_of_the_project_are_known():
     macro = (ROOT / "macros" / "variables.sql").read_text(encoding="utf-8")
     [names] = re.findall(r"return\(\[(.*)\]\)", macro)
     assert [name.strip(" '") for name in names.split(",")] == list(project["vars"])
-
-
-def test_an_instant_before_all_files_is_refused(built, tmp_path, capsys):
-    home = built.copied_to(tmp_path)
-    session = DbtSession(home.home)
-    with pytest.raises(AssertionError):
-        session.invoke("run", "--select", "as_of", "--vars", '{known_until: "1999-12-31"}')
-    said = capsys.readouterr().out
-    assert "when no file had been received: the first came at " in said
 
 
 def test_whatever_reads_a_feed_keeps_to_the_files_that_are_known(manifest):
