@@ -12,9 +12,10 @@ from activation.lineage.indicators import stated_tags
 from activation.lineage.keyed_tags import KeyedTags
 from activation.lineage.library import Library
 from activation.lineage.manifest import Kind, Relation
-from activation.lineage.queries import Demand, Namings
+from activation.lineage.queries import Demand
 from activation.lineage.slicer import Slicer
 from activation.lineage.slices import NOTHING, Read, Slice
+from activation.lineage.uses import Form, Namings, Sought
 from tellerline.canonical import sha256_hex
 
 # How a path marks a step through a model that could not be followed.
@@ -31,6 +32,7 @@ class Step(NamedTuple):
         column: Its column.
         note: How the reader uses it, for people; empty when it goes into the value.
         named: The texts with which the reader compares it.
+        form: What of it is in what the reader makes of it.
     """
 
     unique_id: str
@@ -38,6 +40,7 @@ class Step(NamedTuple):
     column: str | None
     note: str
     named: Namings = frozenset()
+    form: Form = Form.TOLD
 
     @property
     def place(self) -> Place:
@@ -151,16 +154,16 @@ def _steps(found: Slice, column: str | None) -> Iterator[Step]:
     for reads, note in ((values, ""), (found.conditions, " (condition)")):
         for read in sorted(reads, key=_order):
             word = note if read.is_certain else f" {UNRESOLVED}"
-            yield Step(read.unique_id, read.demand, read.column, word, read.named)
+            yield Step(read.unique_id, read.demand, read.column, word, read.named, read.form)
     # A relation of which only the rows count has conditions of its own.
     for unique_id, demand in sorted(found.tables, key=lambda item: (item[0], _text(item[1]))):
         if not demand.columns:
             yield Step(unique_id, demand, None, " (condition)")
 
 
-def _order(read: Read) -> tuple[str, str, str, list[list[str]]]:
+def _order(read: Read) -> tuple[str, str, str, list[list[Sought]], Form]:
     named = sorted(map(sorted, read.named))
-    return read.unique_id, read.column, _text(read.demand), named
+    return read.unique_id, read.column, _text(read.demand), named, read.form
 
 
 @cache

@@ -8,13 +8,14 @@ codes, merchants and products in `class_law_tags`. What is below a class has the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from activation.lineage.indicators import KEY, stated_tags
 from activation.lineage.library import Library
-from activation.lineage.namings import ANY
-from activation.lineage.queries import Value
+from activation.lineage.uses import How, Sought
 
 CATEGORY, PARENT = "category_id", "parent_category_id"
 # The columns by what a line of `class_law_tags`, or a rule line, matches on.
@@ -23,6 +24,18 @@ COLUMNS = {
     "competitor_product": "competitor_product",
     "mcc": "mcc",
     "merchant": "merchant_id",
+}
+# The seeds that give payments their classes: to join with them is to class, not to single out.
+CLASS_SEEDS = frozenset(
+    {"class_law_tags", "forbidden_mccs", "mcc_categories", "merchant_categories", "merchants"}
+)
+# Those of them that list all values of a column.
+_LISTS = {
+    CATEGORY: "merchant_categories",
+    PARENT: "merchant_categories",
+    "competitor_product": "merchant_categories",
+    "mcc": "mcc_categories",
+    "merchant_id": "merchants",
 }
 SENSITIVE = "sensitive"
 
@@ -60,27 +73,37 @@ class KeyedTags:
             kli_id: frozenset(map(KeyedTag, tags)) for kli_id, tags in stated_tags(library).items()
         }
         self._siblings = _siblings(seeds)
+        self._all = {
+            column: {row[column] for row in seeds.get(seed, ())} for column, seed in _LISTS.items()
+        }
 
-    def within(self, column: str, values: Iterable[Value]) -> Iterator[tuple[str, str]]:
-        """Yield each tag of `values` of a column with the value that has it, sorted.
+    def is_key(self, column: str | None) -> bool:
+        """Say whether values of a column have tags of their own, whatever they are made from."""
+        return column in self._tags
+
+    def within(self, column: str, sought: Iterable[Sought]) -> Iterator[tuple[str, str]]:
+        """Yield each tag of the values of a column that `sought` may mean, with the value, sorted.
 
         Args:
             column: The column.
-            values: The values that a reader keeps to; with `ANY` around it, a part of values.
+            sought: What a reader keeps to or compares with.
         """
         known = self._tags.get(column)
         if not known:
             return
-        texts = frozenset(value for value in values if isinstance(value, str))
+        sought = tuple(sought)
+        texts = frozenset(item.text for item in sought)
         if column == CATEGORY and self._siblings and self._siblings.keys() <= texts:
             # Who keeps to all categories, by joining with their list, tells none apart.
             return
-        found = {text for text in texts if text in known}
-        for text in texts:
-            part = text.strip(ANY)
-            if part and text.startswith(ANY):
-                found |= {value for value in known if part in value}
-        for value in sorted(found):
+        # What fits them all tells none apart, such as a check of their form.
+        listed = self._all.get(column, known)
+        wanted = tuple(
+            item
+            for item in sought
+            if item.how is not How.FITS or not all(_fits(value, item) for value in listed)
+        )
+        for value in sorted(value for value in known if any(_fits(value, item) for item in wanted)):
             tags = known[value]
             together = self._siblings.get(value, frozenset()) if column == CATEGORY else frozenset()
             if together and together <= texts:
@@ -89,6 +112,23 @@ class KeyedTags:
             for tag in sorted(tags, key=lambda item: item.tag):
                 if not tag.unless_with & texts:
                     yield tag.tag, value
+
+
+@cache
+def _fits(value: str, sought: Sought) -> bool:
+    # Values differ in more than case and blanks: readers may look at them in another spelling.
+    one, other = value.lower(), sought.text.strip().lower()
+    match sought.how:
+        case How.EQUALS:
+            return one == other
+        case How.HOLDS:
+            return bool(other) and (one in other or other in one)
+        case How.FITS:
+            try:
+                return re.search(sought.text, value) is not None
+            except re.error:
+                return True
+    return True
 
 
 def _class_tags(seeds: Mapping[str, list[dict[str, str]]]) -> dict[str, Tags]:

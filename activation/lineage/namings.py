@@ -1,85 +1,274 @@
-"""Literals that an expression compares columns with: by them a reader tells some rows from others.
-
-A limit (see `limits`) holds for the rows that a reader gets; this finds what it singles out within
-them as well, as in `sum(case when category_id = 'childcare' then 1 end)`.
-"""
+"""Texts by which a select tells some rows of its sources from others, through what it compares."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from itertools import permutations
 
-from sqlglot import exp
+from activation.lineage.expressions import Expression, Ref
+from activation.lineage.keyed_tags import CLASS_SEEDS
+from activation.lineage.limits import SourceLimits
+from activation.lineage.predicates import equal_refs
+from activation.lineage.queries import (
+    Demand,
+    Join,
+    Limits,
+    Query,
+    Rows,
+    Select,
+    SetOperation,
+    Source,
+    Table,
+    Values,
+    outputs_of,
+)
+from activation.lineage.uses import (
+    ANY_VALUE,
+    Comparison,
+    Form,
+    How,
+    Namings,
+    Sought,
+    Texts,
+    uses_of,
+)
+from activation.lineage.values import KnownValues
 
-from activation.lineage.expressions import Expression, Ref, own_nodes, ref_of
-from activation.lineage.predicates import literal_of
-from activation.lineage.queries import Namings
-
-# What stands for any text around the rest of a naming.
-ANY = "%"
+Limiter = Callable[[Select, Iterable[str], Demand], SourceLimits]
+NO_NAMES: Namings = frozenset()
+NO_LIMITS: Limits = frozenset()
+_ANY_VALUE: Namings = frozenset({frozenset({ANY_VALUE})})
 _TEXT = re.compile("'((?:[^']|'')*)'")
-# They look for a literal within a text, or for a text in a list of literals.
-_SEARCHES = (
-    exp.Like, exp.ILike, exp.RegexpLike, exp.RegexpFullMatch, exp.StartsWith, exp.EndsWith,
-    exp.Contains, exp.ArrayContains, exp.ArrayContainsAll, exp.Anonymous,
-)  # fmt: skip
-_EQUALITIES = (exp.EQ, exp.NullSafeEQ)
 
 
-@cache
-def named_values(item: Expression) -> Mapping[Ref, Namings]:
-    """Return the comparisons in `item` of each column, or of something made from it, with texts.
+class Effect(Enum):
+    """What a row that meets a condition does."""
 
-    A text that is looked for within a column's value has `ANY` on both sides. What a column must
-    not be, as in `category_id <> 'withheld'`, names nothing: all other rows stay together.
+    PASSES = "passes"
+    # As in an anti join: it keeps another row out.
+    STOPS = "stops"
+    # The expression is no condition, or one of a left join: either way the row is told apart.
+    SHOWS = "shows"
+
+    def within(self, accepts: bool | None) -> Effect:
+        """Return what a row does that meets a condition within this one."""
+        if accepts is None or self is Effect.SHOWS:
+            return Effect.SHOWS
+        return self if accepts else _OPPOSITE[self]
+
+
+_OPPOSITE = {Effect.PASSES: Effect.STOPS, Effect.STOPS: Effect.PASSES}
+
+
+class _Lists(Enum):
+    """The relations of which the values of a column single out what is compared with it."""
+
+    # An expression asks whether a value is among them.
+    WHOLE = "all"
+    # A join with all rows of a list of classes tells none apart.
+    LIMITED = "seeds that give no classes, and what is limited to some rows"
+    # A left join adds to each row what it is; whether it found anything may be asked.
+    OTHER = "seeds that give no classes"
+
+
+_ACCEPTANCES = {Effect.PASSES: True, Effect.STOPS: False, Effect.SHOWS: None}
+_JOINED = {
+    Join.FROM: Effect.PASSES,
+    Join.INNER: Effect.PASSES,
+    Join.SEMI: Effect.PASSES,
+    Join.ASOF: Effect.PASSES,
+    Join.ANTI: Effect.STOPS,
+}
+
+
+class SelectNamings:
+    """Finds the texts with which one select compares the columns of its sources.
+
+    What a column must not be, as in `where category_id <> 'withheld'`, names nothing: all other
+    rows stay together.
+
+    Args:
+        select: The select.
+        limits: The rows that it needs of its sources.
+        known: The values that columns can have at all.
+        limiter: Finds the rows that a nested select needs.
+        is_nested: Whether the select stands in an expression of another one.
     """
-    found: dict[Ref, set[frozenset[str]]] = {}
-    for node in own_nodes(item.tree, exp.In, exp.Case, *_EQUALITIES, *_SEARCHES):
-        if _is_denied(node):
-            continue
-        for trees, texts in _comparisons(node):
-            names = {text for text in map(literal_of, texts) if isinstance(text, str)}
-            if isinstance(node, _SEARCHES):
-                names |= {f"{ANY}{text.strip(ANY)}{ANY}" for text in names}
-            for ref in _refs(trees) if names else ():
-                found.setdefault(ref, set()).add(frozenset(names))
-    return {ref: frozenset(namings) for ref, namings in found.items()}
+
+    def __init__(
+        self,
+        select: Select,
+        limits: SourceLimits,
+        known: KnownValues,
+        limiter: Limiter,
+        *,
+        is_nested: bool = False,
+    ) -> None:
+        self._select = select
+        self._limits = limits
+        self._known = known
+        self._limiter = limiter
+        self._is_nested = is_nested
+        self._effects = dict(_conditions(select))
+        self._fillings = {
+            item
+            for source in select.sources
+            if source.join in {Join.LEFT, Join.ASOF_LEFT}
+            for item in source.conditions
+        }
+        self._mapped: dict[Ref, set[Texts]] = {}
+
+    def look_up(self, items: Iterable[Expression]) -> None:
+        """Find by which keys `items` tell apart the rows of lists that the select joins.
+
+        `left join categories as c on c.category_id = p.category_id` read as `c.label = 'Child
+        care'` names the category of that label.
+        """
+        keys = [pair for source in self._select.sources for pair in _pairs(source)]
+        if not keys:
+            return
+        for item in items:
+            for ref, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
+                for own, other in keys:
+                    if own.alias == ref.alias and own != ref:
+                        values = self._keys(own, ref, texts)
+                        if values:
+                            self._mapped.setdefault(other, set()).add(values)
+
+    def of(self, item: Expression) -> dict[Ref, Namings]:
+        """Return the comparisons in `item` of each column, or of something made from it."""
+        found: dict[Ref, set[Texts]] = {}
+        for ref, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
+            found.setdefault(ref, set()).add(texts)
+        for ref in item.refs & self._mapped.keys():
+            found.setdefault(ref, set()).update(self._mapped[ref])
+        return {ref: frozenset(namings) for ref, namings in found.items()}
+
+    def _named(self, item: Expression, effect: Effect) -> Iterator[tuple[Ref, Texts]]:
+        uses = uses_of(item)
+        for comparison in uses.comparisons:
+            if effect.within(comparison.accepts) is not Effect.STOPS:
+                texts = self._texts(item, comparison)
+                if texts:
+                    yield comparison.column, texts
+        for (query, _), accepts in zip(item.nested, uses.nested, strict=True):
+            yield from self._named_within(query, effect.within(accepts))
+
+    def _texts(self, item: Expression, comparison: Comparison) -> Texts:
+        lists = _Lists.WHOLE if self._is_nested else _Lists.LIMITED
+        if item in self._fillings:
+            lists = _Lists.OTHER
+        found = [
+            self._spoken(
+                self._select.by_alias[ref.alias].query,
+                ref.column,
+                self._limits.of(ref.alias),
+                lists,
+            )
+            for ref in comparison.others
+            if ref.alias in self._select.by_alias
+        ]
+        for place in comparison.places:
+            query = item.nested[place].query
+            found += [
+                self._spoken(query, name, NO_LIMITS, _Lists.WHOLE) for name in outputs_of(query)
+            ]
+        known = frozenset[Sought]().union(*found)
+        return comparison.texts | (known if comparison.is_whole or not known else {ANY_VALUE})
+
+    def _keys(self, own: Ref, ref: Ref, texts: Texts) -> Texts:
+        """Return the values of `own` in the rows of a source in which `ref` has one of `texts`."""
+        query = self._select.by_alias[own.alias].query
+        if isinstance(query, Rows) or any(sought.how is not How.EQUALS for sought in texts):
+            return frozenset()
+        wanted: Values = frozenset(sought.text for sought in texts)
+        limits = self._limits.of(ref.alias) | {(ref.column, wanted)}
+        return _sought(self._known.of(query, own.column, limits))
+
+    def _spoken(self, query: Query, column: str, limits: Limits, lists: _Lists) -> Texts:
+        """Return the literals that a column is made of, and its values in `lists`."""
+        match query:
+            case Rows():
+                return uses_of(query.expression).texts
+            case Table() if self._counts(query, limits, lists):
+                return _sought(self._known.of(query, column, limits))
+            case SetOperation():
+                branches = (
+                    self._spoken(branch, column, limits, lists) for branch in query.branches
+                )
+                return frozenset[Sought]().union(*branches)
+            case Select():
+                uses = uses_of(query.outputs[column])
+                demand = Demand(frozenset(query.outputs), limits)
+                within = self._limiter(query, query.outputs, demand)
+                found = uses.texts
+                for ref, forms in uses.forms.items():
+                    if Form.WHOLE in forms and ref.alias in query.by_alias:
+                        inner, rows = query.by_alias[ref.alias].query, within.of(ref.alias)
+                        found |= self._spoken(inner, ref.column, rows, lists)
+                return found
+        return frozenset()
+
+    def _counts(self, table: Table, limits: Limits, lists: _Lists) -> bool:
+        relation = self._known.library.relation(table.unique_id)
+        is_other = relation.seed is not None and relation.name not in CLASS_SEEDS
+        match lists:
+            case _Lists.WHOLE:
+                return True
+            case _Lists.LIMITED:
+                return bool(limits) or is_other
+            case _Lists.OTHER:
+                return is_other
+
+    def _named_within(self, query: Query, effect: Effect) -> Iterator[tuple[Ref, Texts]]:
+        """Yield what a nested query compares columns of outer queries with."""
+        if isinstance(query, SetOperation):
+            for branch in query.branches:
+                yield from self._named_within(branch, effect)
+        if not isinstance(query, Select) or not query.free_refs:
+            return
+        limits = self._limiter(query, query.outputs, Demand(frozenset(query.outputs)))
+        inner = SelectNamings(query, limits, self._known, self._limiter, is_nested=True)
+        for item in query.expressions:
+            within = effect.within(_ACCEPTANCES[inner._effects.get(item, Effect.SHOWS)])
+            for ref, texts in inner._named(item, within):
+                if ref.alias not in query.by_alias:
+                    yield ref, texts
+        for source in query.sources:
+            yield from self._named_within(source.query, effect)
+
+
+def _conditions(select: Select) -> Iterator[tuple[Expression, Effect]]:
+    """Yield the conditions of a select of which the effect on its rows is certain."""
+    for item in (*select.where, *select.having, *select.qualify):
+        yield item, Effect.PASSES
+    for source in select.sources:
+        for item in source.conditions:
+            yield item, _JOINED.get(source.join, Effect.SHOWS)
+
+
+def _pairs(source: Source) -> Iterator[tuple[Ref, Ref]]:
+    """Yield each key of a source with the column of another one that it is joined with."""
+    for item in source.conditions:
+        pair = equal_refs(item.tree)
+        for one, other in permutations(pair) if pair is not None else ():
+            if one.alias == source.alias != other.alias:
+                yield one, other
+
+
+def _sought(values: Values | None) -> Texts:
+    return frozenset(Sought(value) for value in values or () if isinstance(value, str))
+
+
+def carried(names: Namings, form: Form) -> Namings:
+    """Return what comparing a value names of a column that the value has in this form."""
+    if form is Form.WHOLE or not names:
+        return names
+    return _ANY_VALUE if form is Form.PART else NO_NAMES
 
 
 def texts_in(code: str) -> Namings:
     """Return every text literal of a query that could not be resolved, each on its own."""
-    return frozenset(frozenset({text.replace("''", "'")}) for text in _TEXT.findall(code))
-
-
-def _comparisons(node: exp.Expr) -> Iterator[tuple[list[exp.Expr], list[exp.Expr]]]:
-    """Yield expressions with the expressions that they are compared with."""
-    match node:
-        case exp.In():
-            lists = [node.args.get(part) for part in ("field", "unnest")]
-            texts = [text for tree in lists if tree for text in own_nodes(tree, exp.Literal)]
-            yield [node.this], [*node.expressions, *texts]
-        case exp.Case():
-            if node.this is not None:
-                for branch in node.args["ifs"]:
-                    yield [node.this], [branch.this]
-        case exp.EQ() | exp.NullSafeEQ():
-            yield [node.this], [node.expression]
-            yield [node.expression], [node.this]
-        case _:
-            yield [node], list(own_nodes(node, exp.Literal))
-
-
-def _is_denied(node: exp.Expr) -> bool:
-    parent = node.parent
-    while isinstance(parent, exp.Paren):
-        parent = parent.parent
-    return isinstance(parent, exp.Not)
-
-
-def _refs(trees: Iterable[exp.Expr]) -> Iterator[Ref]:
-    for tree in trees:
-        for column in own_nodes(tree, exp.Column):
-            ref = ref_of(column)
-            if ref is not None:
-                yield ref
+    return frozenset(frozenset({Sought(text.replace("''", "'"))}) for text in _TEXT.findall(code))

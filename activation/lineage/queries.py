@@ -29,8 +29,6 @@ Value: TypeAlias = str | bool | Checksum
 Values: TypeAlias = frozenset[Value]
 # For each column the values that matter; rows with other values have no effect on the reader.
 Limits: TypeAlias = frozenset[tuple[str, Values]]
-# Comparisons of a column with texts, each the set of texts that one comparison accepts.
-Namings: TypeAlias = frozenset[frozenset[str]]
 
 
 class Join(Enum):
@@ -122,15 +120,20 @@ class Select:
         return {source.alias: source for source in self.sources}
 
     @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        """All expressions of its clauses and joins, those of its sources' queries apart."""
+        clauses = (self.outputs.values(), self.where, self.groups or (), self.having)
+        joins = (source.conditions for source in self.sources)
+        return tuple(
+            item for clause in (*clauses, self.qualify, self.tail, *joins) for item in clause
+        )
+
+    @cached_property
     def free_refs(self) -> frozenset[Ref]:
         """The columns of outer queries that it reads."""
-        clauses = (self.outputs.values(), self.where, self.groups or (), self.having)
-        items = [item for clause in (*clauses, self.qualify, self.tail) for item in clause]
         refs: set[Ref] = set()
-        for source in self.sources:
-            items += source.conditions
-            refs |= source.query.free_refs
-        refs.update(*(item.refs for item in items))
+        refs.update(*(source.query.free_refs for source in self.sources))
+        refs.update(*(item.refs for item in self.expressions))
         return frozenset(ref for ref in refs if ref.alias not in self.by_alias)
 
     @cached_property

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from activation.lineage.absences import absent_values, counted_rows
 from activation.lineage.expressions import Expression, Ref
-from activation.lineage.namings import named_values
-from activation.lineage.queries import Demand, Namings, Query, Rows, Select, Source, outputs_of
+from activation.lineage.namings import NO_NAMES, carried
+from activation.lineage.queries import Demand, Query, Rows, Select, Source, outputs_of
 from activation.lineage.slices import EMPTY, NO_READS, NOTHING, Read, Reads, Slice, digest_of
+from activation.lineage.uses import Form, Namings, uses_of
 
 if TYPE_CHECKING:
     from activation.lineage.slicer import Slicer
 
 Labels = Mapping[str, str]
+# A column that only nested queries read.
+_ONLY_TOLD = frozenset({Form.TOLD})
 
 
 class SelectSlicer:
@@ -66,6 +69,8 @@ class SelectSlicer:
             ):
                 return EMPTY
             self._slices[source.alias] = found
+        self._namings = self._slicer.namings(select, limits)
+        self._namings.look_up(read)
         for item in read:
             self._nested[item] = [
                 self._slice_nested(item, place) for place in range(len(item.nested))
@@ -124,7 +129,9 @@ class SelectSlicer:
         return Slice(
             digest_of(document),
             {name: self._reads([select.outputs[name]]) for name in self._needed},
-            self._reads(shaping).union(*(item.conditions for item in slices)),
+            frozenset(read._replace(form=Form.TOLD) for read in self._reads(shaping)).union(
+                *(item.conditions for item in slices)
+            ),
             frozenset[tuple[str, Demand]]().union(*(item.tables for item in slices)),
         )
 
@@ -144,11 +151,11 @@ class SelectSlicer:
         """Return what `items` are made from, through the sources of this select."""
         reads: set[Read] = set()
         for item in items:
-            names = named_values(item)
+            names, forms = self._namings.of(item), uses_of(item).forms
             for ref in item.refs:
-                reads |= _named(self._reads_of(ref), names.get(ref))
-            for (query, _), found in zip(item.nested, self._nested[item], strict=True):
-                del query
+                for form in forms.get(ref, _ONLY_TOLD):
+                    reads |= _used(self._reads_of(ref), names.get(ref), form)
+            for found in self._nested[item]:
                 reads.update(*found.values.values())
         return frozenset(reads)
 
@@ -161,10 +168,14 @@ class SelectSlicer:
         return self._slices[ref.alias].value(ref.column)
 
 
-def _named(reads: Reads, names: Namings | None) -> Reads:
-    if not names:
-        return reads
-    return frozenset(read._replace(named=read.named | names) for read in reads)
+def _used(reads: Reads, names: Namings | None, form: Form) -> Reads:
+    """Return `reads` of what is compared with `names` and goes on in this form."""
+    return frozenset(
+        read._replace(
+            named=read.named | carried(names or NO_NAMES, read.form), form=max(form, read.form)
+        )
+        for read in reads
+    )
 
 
 def _columns_of(source: Source, read: Iterable[Expression]) -> frozenset[str]:

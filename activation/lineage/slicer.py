@@ -14,7 +14,7 @@ from activation.lineage.absences import counted_rows
 from activation.lineage.library import Library
 from activation.lineage.limits import SourceLimits
 from activation.lineage.manifest import Kind
-from activation.lineage.namings import texts_in
+from activation.lineage.namings import SelectNamings, texts_in
 from activation.lineage.queries import (
     Demand,
     Join,
@@ -30,6 +30,7 @@ from activation.lineage.queries import (
 from activation.lineage.selects import Labels, SelectSlicer
 from activation.lineage.slices import EMPTY, NOTHING, Read, Slice, digest_of
 from activation.lineage.uniqueness import Uniqueness
+from activation.lineage.uses import Form
 from activation.lineage.values import KnownValues
 
 Leaf = Callable[[str, Demand], bool]
@@ -103,7 +104,7 @@ class Slicer:
         }
         texts = texts_in(query.text)
         reads = frozenset(
-            Read(unique_id, wanted, column, is_certain=False, named=texts)
+            Read(unique_id, wanted, column, is_certain=False, named=texts, form=Form.PART)
             for unique_id, wanted in tables
             for column in wanted.columns
         )
@@ -158,3 +159,7 @@ class Slicer:
         """Return the rows that `select` needs of its sources."""
         more, _ = counted_rows(select, demand)
         return SourceLimits(select, needed, demand.limits, more, self._known.of_source)
+
+    def namings(self, select: Select, limits: SourceLimits) -> SelectNamings:
+        """Return what finds the texts with which `select` compares columns."""
+        return SelectNamings(select, limits, self._known, self.limits)

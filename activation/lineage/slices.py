@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from activation.lineage.queries import Demand, Namings
+from activation.lineage.queries import Demand
+from activation.lineage.uses import Form, Namings
 from tellerline.canonical import sha256_hex
 
 NOTHING = "nothing"
@@ -22,6 +23,7 @@ class Read(NamedTuple):
         column: The column.
         is_certain: False when the query could not be resolved and the column may be unused.
         named: The texts with which the reader compares it, as `namings` has them.
+        form: What of it is in what is made from it.
     """
 
     unique_id: str
@@ -29,6 +31,7 @@ class Read(NamedTuple):
     column: str
     is_certain: bool = True
     named: Namings = frozenset()
+    form: Form = Form.WHOLE
 
 
 Reads = frozenset[Read]

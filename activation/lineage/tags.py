@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from activation.lineage.dependencies import Dependencies, Place, Step, TaggedSteps, Upstream
 from activation.lineage.indicators import KEY
 from activation.lineage.manifest import Kind
+from activation.lineage.namings import NO_NAMES, carried
+from activation.lineage.uses import ANY_VALUE, Namings, Sought
 
 ARROW = " ← "
 
@@ -23,32 +25,67 @@ def find_tags(dependencies: Dependencies, upstream: Upstream) -> dict[str, str]:
     which a column is compared, carries its own tags, as in `seg_x.member_id ←
     fct_member_categories.category_id (condition) of childcare [prohibited_basis]`.
     """
-    root, demand = upstream.root
-    first = [Step(root, demand, column, "") for column in _wanted(dependencies, upstream)]
-    came_from: dict[Place, Step | None] = {step.place: None for step in first}
-    queue = deque(first)
-    found: dict[str, str] = {}
-    at_source: dict[str, str] = {}
+    return _Search(dependencies, upstream).run()
 
-    def note(step: Step, tags: Iterable[tuple[str, str]], before: Step | None) -> None:
-        relation = dependencies.library.relation(step.unique_id)
+
+class _Search:
+    """A walk from the wanted columns of a relation to all that they are made from."""
+
+    def __init__(self, dependencies: Dependencies, upstream: Upstream) -> None:
+        self._dependencies = dependencies
+        root, demand = upstream.root
+        self._first = [Step(root, demand, column, "") for column in _wanted(dependencies, upstream)]
+        self._came_from: dict[Place, Step | None] = {step.place: None for step in self._first}
+        # What readers on any way to a place compare with its value.
+        self._named: dict[Place, Namings] = {}
+        self._found: dict[str, str] = {}
+        self._at_source: dict[str, str] = {}
+
+    def run(self) -> dict[str, str]:
+        for step in self._first:
+            self._note(step, _tags_at(self._dependencies, step), None)
+        queue = deque(self._first)
+        while queue:
+            step = queue.popleft()
+            queue += (
+                following
+                for following, tags in _tagged_steps(self._dependencies, step.place)
+                if self._reach(step, following, tags)
+            )
+        return dict(sorted((self._found | self._at_source).items()))
+
+    def _reach(self, step: Step, following: Step, tags: Iterable[tuple[str, str]]) -> bool:
+        """Note the tags of the next step; return whether there is more to find behind it."""
+        # Also on a second way to a place: there it may be compared with something else.
+        self._note(following, tags, step)
+        handed_on = self._handed_on(step, following)
+        if handed_on - following.named:
+            self._note(following, _named_tags(self._dependencies, following, handed_on), step)
+        place = following.place
+        before = self._named.get(place, NO_NAMES)
+        self._named[place] = before | following.named | handed_on
+        if place in self._came_from:
+            return self._named[place] != before
+        self._came_from[place] = step
+        return True
+
+    def _handed_on(self, step: Step, following: Step) -> Namings:
+        """Return what is compared with `step` and so with `following`, from which it is made.
+
+        A value with tags of its own says by itself what it is.
+        """
+        if self._dependencies.keyed_tags.is_key(step.column):
+            return NO_NAMES
+        return carried(self._named.get(step.place, NO_NAMES), following.form)
+
+    def _note(self, step: Step, tags: Iterable[tuple[str, str]], before: Step | None) -> None:
+        relation = self._dependencies.library.relation(step.unique_id)
+        is_source = relation.kind is Kind.SOURCE
         for tag, place in tags:
-            for paths in (found, at_source) if relation.kind is Kind.SOURCE else (found,):
+            for paths in (self._found, self._at_source) if is_source else (self._found,):
                 if tag not in paths:
-                    paths[tag] = f"{_path(dependencies, came_from, before, step)}{place} [{tag}]"
-
-    for step in first:
-        note(step, _tags_at(dependencies, step), None)
-    while queue:
-        step = queue.popleft()
-        for following, tags in _tagged_steps(dependencies, step.place):
-            if tags:
-                # Also on a second way to a place: there it may be compared with something else.
-                note(following, tags, step)
-            if following.place not in came_from:
-                came_from[following.place] = step
-                queue.append(following)
-    return dict(sorted((found | at_source).items()))
+                    path = _path(self._dependencies, self._came_from, before, step)
+                    paths[tag] = f"{path}{place} [{tag}]"
 
 
 def _wanted(dependencies: Dependencies, upstream: Upstream) -> list[str]:
@@ -78,11 +115,21 @@ def _tags_at(dependencies: Dependencies, step: Step) -> Iterator[tuple[str, str]
     for column, values in sorted(step.demand.limits, key=lambda limit: limit[0]):
         # An indicator's id says by itself what it is.
         name = "" if column in {step.column, KEY} else f"{column} "
-        for tag, value in keyed.within(column, values):
+        texts = (Sought(value) for value in values if isinstance(value, str))
+        for tag, value in keyed.within(column, texts):
             yield tag, f" of {name}{value}"
-    for texts in sorted(step.named, key=sorted):
-        for tag, value in keyed.within(step.column or "", texts):
-            yield tag, f" of {value}"
+    yield from _named_tags(dependencies, step, step.named)
+
+
+def _named_tags(
+    dependencies: Dependencies, step: Step, named: Namings
+) -> Iterator[tuple[str, str]]:
+    """Yield the tags of the values of a place's column that `named` single out."""
+    if dependencies.library.relation(step.unique_id).kind is Kind.SEED:
+        return
+    for texts in sorted(named, key=sorted):
+        for tag, value in dependencies.keyed_tags.within(step.column or "", texts):
+            yield tag, f" of {value}" if ANY_VALUE not in texts else f" of any value, as {value}"
 
 
 def _path(

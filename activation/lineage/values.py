@@ -24,7 +24,7 @@ class KnownValues:
     """Answers which values apart from null a column of a query can have within limits."""
 
     def __init__(self, library: Library) -> None:
-        self._library = library
+        self.library = library
         self._found: dict[tuple[Query, str, Limits], Values | None] = {}
 
     def of_source(self, source: Source, column: str, limits: Limits) -> Values | None:
@@ -46,11 +46,11 @@ class KnownValues:
 
     def _find(self, query: Query, column: str, limits: Limits) -> Values | None:
         if isinstance(query, Table):
-            relation = self._library.relation(query.unique_id)
+            relation = self.library.relation(query.unique_id)
             if relation.seed is not None:
                 return relation.seed.values(column, limits)
             if relation.kind is Kind.MODEL:
-                return self.of(self._library.query(query.unique_id), column, limits)
+                return self.of(self.library.query(query.unique_id), column, limits)
             return None
         if isinstance(query, SetOperation) and query.word.startswith("union"):
             found = [self.of(branch, column, limits) for branch in query.branches]

@@ -15,9 +15,10 @@ SEEDS = {
         "category,withheld,sensitive,\nmerchant,brides,proxy,\nmcc,5621,proxy,\n"
     ),
     "merchant_categories": (
-        "category_id,parent_category_id,competitor_product\n"
-        "coffee,dining,\nbeer,dining,\nchildcare,household,\nrent,household,\npension,income,\n"
-        "wages,income,\nwithheld,withheld,\nsent,financial,sending\n"
+        "category_id,label,parent_category_id,competitor_product\n"
+        "coffee,Coffee,dining,\nbeer,Beer,dining,\nchildcare,Child care,household,\n"
+        "rent,Rent,household,\npension,Pension,income,\nwages,Wages,income,\n"
+        "withheld,Withheld,withheld,\nsent,Sent,financial,sending\n"
     ),
     "mcc_categories": "mcc,category_id\n5621,coffee\n8351,childcare\n7995,\n5912,beer\n",
     "merchants": "merchant_id,category_id\nbrides,coffee\ntots,childcare\n",
@@ -84,6 +85,153 @@ def test_what_keeps_to_a_class_has_its_tags(
     project: Project, condition: str, found: set[str]
 ) -> None:
     assert set(tags(project, where(condition))) == found
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "p.category_id = any(['childcare'])",
+        "(p.category_id, p.mcc) in (('childcare', '1'))",
+        "{'a': p.category_id} = {'a': 'childcare'}",
+        "cast(p.category_id as varchar) = 'childcare'",
+        "upper(trim(p.category_id)) = 'CHILDCARE'",
+        "p.category_id = 'child' || 'care'",
+        "p.category_id = lower('CHILDCARE')",
+        "p.category_id = $$childcare$$",
+        "p.category_id = case when p.amount > '5' then 'childcare' else 'coffee' end",
+        "case 'childcare' when p.category_id then true else false end",
+        "not (p.category_id <> 'childcare')",
+        "not (p.category_id is distinct from 'childcare')",
+        "(p.category_id <> 'childcare') = false",
+        "case when p.category_id <> 'childcare' then false else true end",
+        "nullif(p.category_id, 'childcare') is null",
+        "p.category_id between 'childcare' and 'childcare'",
+        "p.category_id >= 'childcare' and p.category_id < 'childcarf'",
+        "p.category_id like 'ch%care'",
+        "p.category_id like 'c_ildcare'",
+        "p.category_id ilike 'CHILD%'",
+        "p.category_id glob 'child*'",
+        "p.category_id similar to 'child.*'",
+        "regexp_matches(p.category_id, '^childcare$|^nothing$')",
+        "left(p.category_id, 5) = 'child'",
+        "p.category_id[1:5] = 'child'",
+        "length(p.category_id) = 9",
+        "p.category_id || '!' = 'childcare!'",
+        "md5(p.category_id) = md5('childcare')",
+        "replace(p.category_id, 'childcare', '') = ''",
+        "suffix(p.category_id, 'care')",
+        "strpos(p.category_id, 'childcare') > 0",
+        "list_contains(string_split('childcare|coffee', '|'), p.category_id)",
+        "list_has_any(['childcare'], [p.category_id])",
+        "len(list_filter(['childcare'], x -> x = p.category_id)) > 0",
+        "p.category_id in (select 'childcare')",
+        "p.category_id in (select unnest(['childcare']))",
+        "p.category_id in (select x from (values ('childcare')) as v(x))",
+        'p.category_id in (select c.category_id from "house"."core"."few" as c)',
+        "exists (select 1 where p.category_id = 'childcare')",
+        'exists (select 1 from "house"."core"."few" as c where c.category_id = p.category_id)',
+        "not exists (select 1 where p.category_id <> 'childcare')",
+    ],
+)
+def test_no_way_of_writing_it_hides_a_class(project: Project, condition: str) -> None:
+    project.seed("few", "category_id,is_ours\nchildcare,y\n")
+    assert "prohibited_basis" in tags(project, where(condition))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "p.category_id is not distinct from 'coffee'",
+        "p.category_id like 'cof%'",
+        "regexp_matches(p.category_id, '^coffee$')",
+        "regexp_full_match(p.mcc, '[0-9]{4}')",
+        "p.category_id is not null",
+        "length(p.member_id) = 9",
+        "p.category_id <> 'childcare' or p.amount > '5'",
+        "not p.category_id in ('childcare', 'withheld')",
+        "p.category_id not like 'child%'",
+        "not exists (select 1 where p.category_id = 'childcare')",
+        'p.category_id not in (select c.category_id from "house"."core"."few" as c)',
+    ],
+)
+def test_what_singles_out_nobody_has_no_tags(project: Project, condition: str) -> None:
+    project.seed("few", "category_id,is_ours\nchildcare,y\n")
+    assert tags(project, where(condition)) == {}
+
+
+SOME = f"{table('few')} as c"
+FAMILY = f"{table('merchant_categories')} as c"
+
+
+@pytest.mark.parametrize(
+    "joined",
+    [
+        "inner join (values ('childcare')) as c(x) on p.category_id = c.x",
+        "inner join (select unnest(['childcare', 'beer']) as x) as c on p.category_id = c.x",
+        "left join (select 'childcare' as x) as c on p.category_id = c.x where c.x is not null",
+        f"inner join {SOME} on p.category_id = c.category_id",
+        f"inner join {SOME} on lower(p.category_id) = lower(c.category_id)",
+        f"semi join {SOME} on p.category_id = c.category_id",
+        f"left join {SOME} on p.category_id = c.category_id where c.is_ours is not null",
+        f"inner join {FAMILY} on p.category_id = c.category_id where c.category_id = 'childcare'",
+        (
+            f"left join {FAMILY} on p.category_id = c.category_id "
+            "where case when c.label = 'Child care' then true end"
+        ),
+        (
+            f"where exists (select 1 from {FAMILY} where c.category_id = p.category_id "
+            "and c.label = 'Child care')"
+        ),
+    ],
+)
+def test_no_join_hides_a_class(project: Project, joined: str) -> None:
+    project.seed("few", "category_id,is_ours\nchildcare,y\n")
+    sql = f"select p.member_id, 'x' as reason from {table('payments')} as p {joined}"
+    assert "prohibited_basis" in tags(project, sql)
+
+
+@pytest.mark.parametrize(
+    ("column", "condition"),
+    [
+        ("category_id", "code = 'childcare'"),
+        ("category_id", "lower(code) = 'childcare'"),
+        ("category_id", "code = 'childcare' or amount > '5'"),
+        ("category_id || ':' || mcc", "code like 'childcare:%'"),
+        ("case when amount > '5' then category_id end", "coalesce(code, '') = 'childcare'"),
+        ("category_id <> 'childcare'", "not code"),
+    ],
+)
+def test_no_other_name_hides_a_class(project: Project, column: str, condition: str) -> None:
+    project.model(
+        "renamed",
+        f"select member_id, amount, {column} as code from {table('payments')}",
+        ("member_id", "amount", "code"),
+    )
+    project.model("passed", f"select * from {table('renamed')}", ("member_id", "amount", "code"))
+    query = f"select member_id, 'x' as reason from {table('passed')} where {condition}"
+    assert "prohibited_basis" in tags(project, query)
+
+
+def test_a_list_of_classes_hides_none(project: Project) -> None:
+    project.model(
+        "listed",
+        f"select member_id, list(category_id) as classes from {table('payments')} group by all",
+        ("member_id", "classes"),
+    )
+    query = f"select member_id, 'x' as reason from {table('listed')} where {{}}"
+    assert "prohibited_basis" in tags(project, query.format("list_contains(classes, 'childcare')"))
+    assert tags(project, query.format("list_contains(classes, 'coffee')")) == {}
+    assert tags(project, query.format("len(classes) > 3")).keys() == {
+        "prohibited_basis",
+        "sensitive",
+    }
+
+
+def test_a_path_says_when_any_value_may_be_meant(project: Project) -> None:
+    assert tags(project, where("length(p.category_id) = 9"))["prohibited_basis"] == (
+        "seg_one.member_id ← payments.category_id (condition) of any value, as childcare "
+        "[prohibited_basis]"
+    )
 
 
 def test_the_path_leads_to_the_class(project: Project) -> None:
