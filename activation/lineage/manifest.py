@@ -131,12 +131,15 @@ class Relation:
 class Project:
     """Every relation, by id and by its name in the database (catalog, schema, name).
 
-    `macros` holds the text of each macro of the project itself, by name.
+    `macros` holds the text of each macro of the project itself, by name; `macros_of_dbt` the names
+    of those of dbt and its packages; `operations` what runs at the start and end of each build.
     """
 
     relations: Mapping[str, Relation]
     names: Mapping[tuple[str, str, str], str]
     macros: Mapping[str, str] = field(default_factory=dict)
+    macros_of_dbt: frozenset[str] = frozenset()
+    operations: tuple[str, ...] = ()
 
     def segments(self) -> Iterator[Relation]:
         """Yield the segments by id."""
@@ -178,7 +181,20 @@ def read_project(manifest: Mapping[str, Any], folder: Path) -> Project:
             )
         relations[relation.unique_id] = relation
         names[name] = relation.unique_id
-    return Project(relations, names, _macros(manifest))
+    operations = tuple(
+        str(node.get("raw_code") or "")
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "operation"
+    )
+    own = str(manifest.get("metadata", {}).get("project_name"))
+    macros = manifest.get("macros", {}).values()
+    return Project(
+        relations,
+        names,
+        {macro["name"]: macro["macro_sql"] for macro in macros if macro["package_name"] == own},
+        frozenset(macro["name"] for macro in macros if macro["package_name"] != own),
+        operations,
+    )
 
 
 def _relation(node: Mapping[str, Any], folder: Path, keys: tuple[frozenset[str], ...]) -> Relation:
@@ -261,15 +277,6 @@ def _making(node: Mapping[str, Any]) -> Making:
         options=tuple(name for name in _OPTIONS_WITH_SQL if config.get(name)),
         language=str(node.get("language") or "sql"),
     )
-
-
-def _macros(manifest: Mapping[str, Any]) -> dict[str, str]:
-    own = manifest.get("metadata", {}).get("project_name")
-    return {
-        macro["name"]: macro["macro_sql"]
-        for macro in manifest.get("macros", {}).values()
-        if macro["package_name"] == own
-    }
 
 
 def _column(column: Mapping[str, Any]) -> Column:

@@ -86,6 +86,7 @@ def describe_segments(
     library = Library(read_project(manifest, project))
     dependencies = Dependencies(library)
     visibility = Visibility(dependencies)
+    visibility.check_surroundings()
     return {
         relation.segment_id: _describe(dependencies, visibility, relation)
         for relation in library.project.segments()

@@ -20,7 +20,7 @@ from tellerline.errors import ContractError
 CONFIG, IS_INCREMENTAL, THIS = "config", "is_incremental", "this"
 # Of what dbt offers below these names, only this does not depend on data or on the day.
 _PARTS = {"adapter": "dispatch", "modules": "re"}
-_PREFIXES = ("", "default__", "duckdb__")
+PREFIXES = ("", "default__", "duckdb__")
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _COMMENT = re.compile(r"--.*")
 _DELETE = "delete from"
@@ -125,7 +125,7 @@ class Templates:
             place, found = open_ends.pop()
             tree = self._parse(found, place)
             yield place, tree
-            dispatched = {f"{prefix}{name}" for name in _dispatched(tree) for prefix in _PREFIXES}
+            dispatched = {f"{prefix}{name}" for name in _dispatched(tree) for prefix in PREFIXES}
             called = meta.find_undeclared_variables(tree) | dispatched
             if is_first:
                 later = _only_later(tree)
@@ -148,7 +148,7 @@ class Templates:
                 yield f"{node.node.name}.{node.attr}"
         yield from whole
         for called in _dispatched(tree):
-            if not any(f"{prefix}{called}" in self.macros for prefix in _PREFIXES):
+            if not any(f"{prefix}{called}" in self.macros for prefix in PREFIXES):
                 yield f"adapter.dispatch({called!r})"
 
     def _parse(self, text: str, subject: str) -> nodes.Template:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
+import duckdb
 from sqlglot import TokenType, exp, tokenize
 
 from activation.lineage.expressions import DIALECT
@@ -115,6 +117,8 @@ def refuse_unfollowed(node: exp.Expr) -> None:
     ):
         name = node.name if isinstance(node, exp.Anonymous) else node.key
         raise UnresolvedError(f"{name.lower()}, which is of the run and not of any column")
+    if isinstance(node, exp.Anonymous) and node.name.lower() not in engine_functions():
+        raise UnresolvedError(f"{node.name.lower()}(), which is no function of the engine itself")
 
 
 def refuse_lost_words(text: str, rendered: str) -> None:
@@ -147,6 +151,16 @@ def _words(text: str, left_out: frozenset[TokenType]) -> Counter[tuple[bool, str
         for token, kind, after in zip(tokens, kinds, [*kinds[1:], None], strict=True)
         if kind in _LITERALS or (kind in _NAMES and after not in no_columns)
     )
+
+
+@cache
+def engine_functions() -> frozenset[str]:
+    """Return the names of the functions that DuckDB brings along: no macro of a database."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select lower(function_name) from duckdb_functions() where internal"
+        ).fetchall()
+    return frozenset(name for (name,) in found)
 
 
 def is_parameter(name: exp.Expr) -> bool:

@@ -3,10 +3,7 @@
 Lineage and fingerprint are read from compiled queries. Whatever else may decide who is in an
 audience, or what of them is sent, would show in no law tag and no fingerprint:
 
-* Hooks change rows beside the query. A segment has none. An incremental model upstream may delete
-  rows of its own in a hook, which its query then makes again: one call of a macro that does this
-  and no more. The macros of `BOOKKEEPING` write down what made a model, or which days of it are to
-  be made again, and change no row of one.
+* A segment has no hook at all; for those of others see `surroundings`.
 * Templates may ask the database while they are compiled, or follow the day. They may use the names
   of dbt's context that are listed here, and macros of the project, which are followed.
 * What only later builds of an incremental model read is not in the compiled query of a full build.
@@ -27,14 +24,11 @@ from collections.abc import Iterable
 from activation.lineage.dependencies import Dependencies, Upstream
 from activation.lineage.increments import NOTED
 from activation.lineage.manifest import INCREMENTAL, Kind, Relation
+from activation.lineage.surroundings import NOTING, Surroundings
 from activation.lineage.templates import IS_INCREMENTAL, THIS, Template, Templates, allowed_parts
 from tellerline.errors import ContractError
 
 PARAMETERS = frozenset({"as_of"})
-# Macros that note by what a table was made, in a source that remembers this and no member; or which
-# days of it to make again, in the session.
-NOTING = "note_changed_days"
-BOOKKEEPING = frozenset({"remember_logic", NOTING})
 MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
 EPHEMERAL = "ephemeral"
 # Tests make manifests without it; dbt always says what it makes.
@@ -54,12 +48,21 @@ class Visibility:
         self._library = dependencies.library
         project = self._library.project
         self._templates = Templates(project.macros)
+        self._surroundings = Surroundings(project, self._templates)
         self._checked: set[str] = set()
         self._known_words = {
             word
             for relation in project.relations.values()
             for word in (*self._columns(relation), _word(relation))
         }
+
+    def check_surroundings(self) -> None:
+        """Refuse what could change members' data beside all queries.
+
+        Raises:
+            ContractError: A hook, operation or macro of the project is not one that is known.
+        """
+        self._surroundings.check()
 
     def check(self, segment: Relation, upstreams: Iterable[Upstream]) -> None:
         """Refuse what lineage cannot see of a segment, and of all that it rests on.
@@ -86,15 +89,12 @@ class Visibility:
         _check_options(relation)
         self._check_ephemeral(relation)
         if relation.kind is Kind.SEED:
-            if relation.making.hooks:
-                raise _has_hooks(relation)
             return
         if relation.kind is Kind.PARAMETER:
             self._check_parameter(relation)
         template = self._templates.read(relation.making.template, relation.path)
         _check_names(relation, template)
         self._check_notes(relation, template)
-        self._check_hooks(relation)
         if relation.kind is Kind.MODEL and relation.making.materialized == INCREMENTAL:
             self._check_later_builds(relation, template)
 
@@ -110,15 +110,6 @@ class Visibility:
                     f"Make it a table or a view in the configuration of {found.path}.",
                 )
 
-    def _check_hooks(self, relation: Relation) -> None:
-        is_kept = relation.making.materialized == INCREMENTAL
-        for hook in relation.making.hooks:
-            if not is_kept or not (
-                self._keeps_books(hook, relation)
-                or self._templates.only_deletes(hook, relation.path)
-            ):
-                raise _has_hooks(relation)
-
     def _check_notes(self, relation: Relation, template: Template) -> None:
         """Refuse values of the session but for those that a hook of the model noted before."""
         if NOTED not in template.words:
@@ -133,10 +124,6 @@ class Visibility:
                 "builds alone, with `only_changed_days()`.",
             )
 
-    def _keeps_books(self, hook: str, relation: Relation) -> bool:
-        called = self._templates.called_alone(hook, relation.path)
-        return called in BOOKKEEPING and called in self._library.project.macros
-
     def _check_later_builds(self, relation: Relation, template: Template) -> None:
         if template.strays:
             raise ContractError(
@@ -147,7 +134,7 @@ class Visibility:
         hooks = [
             self._templates.read(hook, relation.path)
             for hook in relation.making.hooks
-            if not self._keeps_books(hook, relation)
+            if not self._surroundings.keeps_books(hook, relation)
         ]
         words = set(template.later).union(*(hook.words for hook in hooks))
         unseen = (words & self._known_words) - self._words_of(relation)
@@ -208,12 +195,6 @@ class Visibility:
 def _check_options(relation: Relation) -> None:
     making = relation.making
     is_segment = relation.facts is not None
-    if making.options:
-        raise ContractError(
-            relation.name,
-            f"has {' and '.join(making.options)}, whose SQL no lineage covers.",
-            f"Take it out of the configuration of {relation.path}.",
-        )
     if making.language != "sql":
         raise ContractError(
             relation.name,
@@ -260,15 +241,6 @@ def _check_names(relation: Relation, template: Template) -> None:
             f"Say it in SQL in {relation.path}. Its template may use macros of the project and "
             f"{', '.join(sorted(allowed))}.",
         )
-
-
-def _has_hooks(relation: Relation) -> ContractError:
-    return ContractError(
-        relation.name,
-        "has a hook that does more than delete rows of its own which its query makes again.",
-        f"Say it in the query of {relation.path}, or call one macro that is an `if "
-        "is_incremental()` around one `delete from {{ this }}`.",
-    )
 
 
 def _remembers(segment: Relation, found: Relation, readers: Iterable[str]) -> ContractError:

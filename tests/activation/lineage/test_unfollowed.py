@@ -70,6 +70,15 @@ def test_a_list_s_function_behind_a_dot_is_not_followed(project: Project) -> Non
     assert project.one().unresolved == {"seg_one": "a function called behind a dot"}
 
 
+@pytest.mark.parametrize("condition", ["is_young(income)", "IS_YOUNG(income) or true"])
+def test_a_macro_of_the_database_is_not_followed(project: Project, condition: str) -> None:
+    """It may read any table, and nobody sees it in the project."""
+    project.segment(where(condition))
+    found = project.one()
+    assert found.unresolved == {"seg_one": "is_young(), which is no function of the engine itself"}
+    assert set(found.tags) >= {"prohibited_basis", "proxy"}
+
+
 @pytest.mark.parametrize("condition", OF_THE_RUN)
 def test_what_is_of_the_run_is_not_followed(project: Project, condition: str) -> None:
     project.segment(where(condition))

@@ -417,3 +417,71 @@ def test_no_attribute_that_is_sent_rests_on_what_remembers_segments(project: Pro
     project.segment(ALL, destinations={"crm": ["former"]})
     with pytest.raises(ContractError, match=r"rests on raw\.changes by way of sent"):
         project.describe()
+
+
+def other_model(project: Project, **config: Any) -> None:
+    sql = f"select day from {table('raw.loads')}"
+    project.model("other", sql, ("day",), config=config)
+
+
+BESIDE_ALL: dict[str, tuple[dict[str, Any], str]] = {
+    "a hook": ({"post-hook": hook("update core.members set day = null")}, "has a hook that does"),
+    "a header": ({"sql_header": "delete from core.members;"}, "has sql_header"),
+    "its own materialization": ({"materialized": "appended"}, "is materialized as appended"),
+}
+
+
+@pytest.mark.parametrize(("config", "problem"), BESIDE_ALL.values(), ids=BESIDE_ALL)
+def test_a_model_that_is_not_upstream_changes_nothing_beside_its_query(
+    project: Project, config: dict[str, Any], problem: str
+) -> None:
+    other_model(project, **config)
+    with pytest.raises(ContractError, match=f"other: {problem}"):
+        project.describe()
+
+
+def operation(project: Project, template: str) -> None:
+    project.manifest["nodes"]["operation.house.house-on-run-end-0"] = {
+        "resource_type": "operation",
+        "raw_code": template,
+    }
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "update core.members set day = null",
+        "{{ asks() }}",
+        "{{ record_proofs(results) }}; delete from core.members",
+        # No macro of the project.
+        "{{ create_missing_sources() }}",
+    ],
+)
+def test_a_build_runs_nothing_unknown_before_or_after_its_models(
+    project: Project, template: str
+) -> None:
+    project.macro("record_proofs", "insert into measurement.proofs select 1", "results")
+    operation(project, template)
+    with pytest.raises(ContractError, match=r"dbt_project.yml: runs .* at the start or the end"):
+        project.describe()
+
+
+def test_a_build_notes_what_it_made(project: Project) -> None:
+    project.macro("record_proofs", "insert into measurement.proofs select 1", "results")
+    operation(project, "{{ record_proofs(results) }}")
+    assert project.one().fingerprint
+
+
+@pytest.mark.parametrize(
+    "name", ["create_table_as", "duckdb__create_table_as", "materialization_x"]
+)
+def test_no_macro_takes_the_place_of_one_of_dbt(project: Project, name: str) -> None:
+    project.manifest["macros"]["macro.dbt.create_table_as"] = {
+        "name": "create_table_as",
+        "package_name": "dbt",
+        "macro_sql": "{% macro create_table_as() %}{% endmacro %}",
+    }
+    assert project.one().fingerprint
+    project.macro(name, "create table x as select * from core.members")
+    with pytest.raises(ContractError, match=f"macro {name}: stands in the place of a macro of dbt"):
+        project.describe()
