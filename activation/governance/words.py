@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-FORBIDDEN_WORDS = Path("seeds") / "governance" / "forbidden_words.csv"
+WORD_SEED = "forbidden_words"
+FORBIDDEN_WORDS = Path("seeds") / "governance" / f"{WORD_SEED}.csv"
 PLURAL = "(?:E?S)?"
 _APOSTROPHES = re.compile("['\N{RIGHT SINGLE QUOTATION MARK}]")
 _OTHERS = re.compile("[^A-Z0-9]+")
@@ -26,25 +27,51 @@ class SensitiveWord(NamedTuple):
     kind: str
 
 
-def find_sensitive_words(project: Path, text: str) -> Iterator[SensitiveWord]:
-    """Yield each forbidden word in `text`, as the build finds them.
+class WordList:
+    """The forbidden words.
 
-    A word stands for itself and its plural, a stem for every word that begins with it; phrases in
-    which a word tells nothing of people do not count. Case and punctuation do not matter.
+    Args:
+        lines: Lines of the seed: `word`, `kind`, `is_stem` and `except_in`.
+    """
+
+    def __init__(self, lines: Iterable[Mapping[str, str]]) -> None:
+        self._words = [_Word(line) for line in lines]
+        self._any = re.compile("|".join(word.pattern for word in self._words) or "(?!)")
+
+    def find(self, text: str) -> Iterator[SensitiveWord]:
+        """Yield each forbidden word in `text`, as the build finds them.
+
+        A word stands for itself and its plural, a stem for every word that begins with it; phrases
+        in which a word tells nothing of people do not count. Case and punctuation do not matter.
+        """
+        words = _plain(text)
+        if self._any.search(words):
+            yield from (word.word for word in self._words if word.is_in(words))
+
+
+class _Word:
+    def __init__(self, line: Mapping[str, str]) -> None:
+        self.word = SensitiveWord(line["word"], line["kind"])
+        end = "" if line["is_stem"] == "true" else rf"{PLURAL}\b"
+        self.pattern = rf"\b{_plain(line['word'])}{end}"
+        phrases = map(_plain, filter(None, line["except_in"].split("|")))
+        self._phrases = [rf"\b{phrase}{PLURAL}\b" for phrase in phrases]
+
+    def is_in(self, words: str) -> bool:
+        for phrase in self._phrases:
+            words = re.sub(phrase, "", words)
+        return re.search(self.pattern, words) is not None
+
+
+def find_sensitive_words(project: Path, text: str) -> Iterator[SensitiveWord]:
+    """Yield each forbidden word in `text`.
 
     Args:
         project: The project folder.
         text: What an author says, or the name that they give.
     """
-    words = _plain(text)
     with (project / FORBIDDEN_WORDS).open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            rest = words
-            for phrase in filter(None, line["except_in"].split("|")):
-                rest = re.sub(rf"\b{_plain(phrase)}{PLURAL}\b", "", rest)
-            end = "" if line["is_stem"] == "true" else rf"{PLURAL}\b"
-            if re.search(rf"\b{_plain(line['word'])}{end}", rest):
-                yield SensitiveWord(line["word"], line["kind"])
+        yield from WordList(csv.DictReader(file)).find(text)
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from itertools import permutations
@@ -40,7 +39,6 @@ Limiter = Callable[[Select, Iterable[str], Demand], SourceLimits]
 NO_NAMES: Namings = frozenset()
 NO_LIMITS: Limits = frozenset()
 _ANY_VALUE: Namings = frozenset({frozenset({ANY_VALUE})})
-_TEXT = re.compile("'((?:[^']|'')*)'")
 
 
 class Effect(Enum):
@@ -267,8 +265,3 @@ def carried(names: Namings, form: Form) -> Namings:
     if form is Form.WHOLE or not names:
         return names
     return _ANY_VALUE if form is Form.PART else NO_NAMES
-
-
-def texts_in(code: str) -> Namings:
-    """Return every text literal of a query that could not be resolved, each on its own."""
-    return frozenset(frozenset({Sought(text.replace("''", "'"))}) for text in _TEXT.findall(code))

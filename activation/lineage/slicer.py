@@ -14,7 +14,7 @@ from activation.lineage.absences import counted_rows
 from activation.lineage.library import Library
 from activation.lineage.limits import SourceLimits
 from activation.lineage.manifest import Kind
-from activation.lineage.namings import SelectNamings, texts_in
+from activation.lineage.namings import SelectNamings
 from activation.lineage.queries import (
     Demand,
     Join,
@@ -30,7 +30,8 @@ from activation.lineage.queries import (
 from activation.lineage.selects import Labels, SelectSlicer
 from activation.lineage.slices import EMPTY, NOTHING, Read, Slice, digest_of
 from activation.lineage.uniqueness import Uniqueness
-from activation.lineage.uses import Form
+from activation.lineage.unresolved import texts_in
+from activation.lineage.uses import Form, Sought
 from activation.lineage.values import KnownValues
 
 Leaf = Callable[[str, Demand], bool]
@@ -102,9 +103,10 @@ class Slicer:
             (unique_id, Demand(frozenset(self._library.columns(unique_id))))
             for unique_id in query.upstream
         }
-        texts = texts_in(query.text)
+        # Each on its own: which of them belong together cannot be told.
+        named = frozenset(frozenset({Sought(text)}) for text in texts_in(query.text))
         reads = frozenset(
-            Read(unique_id, wanted, column, is_certain=False, named=texts, form=Form.PART)
+            Read(unique_id, wanted, column, is_certain=False, named=named, form=Form.PART)
             for unique_id, wanted in tables
             for column in wanted.columns
         )

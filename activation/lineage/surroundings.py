@@ -137,7 +137,7 @@ def _check_making(relation: Relation) -> None:
     if making.materialized not in MATERIALIZATIONS:
         raise ContractError(
             relation.name,
-            f"is materialized as {making.materialized}: what that does to members' data shows in no "
-            "law tag and no fingerprint.",
+            f"is materialized as {making.materialized}: what that does to members' data shows in "
+            "no law tag and no fingerprint.",
             f"Make it a table or a view in the configuration of {relation.path}.",
         )

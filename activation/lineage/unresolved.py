@@ -7,6 +7,7 @@ from functools import cache
 
 import duckdb
 from sqlglot import TokenType, exp, tokenize
+from sqlglot.errors import TokenError
 
 from activation.lineage.expressions import DIALECT
 
@@ -47,6 +48,16 @@ _UNITS = frozenset(
     }
 )
 _NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+_TEXTS = frozenset(
+    {
+        TokenType.BYTE_STRING,
+        TokenType.HEREDOC_STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.RAW_STRING,
+        TokenType.STRING,
+        TokenType.UNICODE_STRING,
+    }
+)
 _LITERALS = frozenset({TokenType.STRING, TokenType.NUMBER})
 # What makes a name before it that of a part of a value or of a parameter.
 _AFTER_PARTS = frozenset({TokenType.COLON, TokenType.COLON_EQ})
@@ -136,6 +147,15 @@ def refuse_lost_words(text: str, rendered: str) -> None:
     lost = _words(text, _AFTER_PARTS) - _words(rendered, frozenset())
     if lost:
         raise UnresolvedError(f"{min(lost)[1]}, which the normal form leaves out")
+
+
+def texts_in(code: str) -> frozenset[str]:
+    """Return every text literal of a query, however it is written."""
+    try:
+        tokens = tokenize(code, read=DIALECT)
+    except TokenError:
+        return frozenset({code})
+    return frozenset(token.text for token in tokens if token.token_type in _TEXTS)
 
 
 def _words(text: str, left_out: frozenset[TokenType]) -> Counter[tuple[bool, str]]:

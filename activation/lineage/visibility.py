@@ -14,6 +14,8 @@ audience, or what of them is sent, would show in no law tag and no fingerprint:
   hook it is: days to make again, which the comparison of first and later builds leaves out.
 * What remembers former builds, such as the history of memberships or a snapshot, carries what these
   rested on without saying so. No segment rests on it.
+* Texts are looked for in what members paid for. From the layer `core` up, none speaks of what no
+  audience may be told by, but in the model that withholds by such words.
 * An ephemeral model stands within the queries of its readers, without what its YAML says of it.
 """
 
@@ -21,16 +23,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from activation.governance.words import WORD_SEED, WordList
 from activation.lineage.dependencies import Dependencies, Upstream
 from activation.lineage.increments import NOTED
-from activation.lineage.manifest import INCREMENTAL, Kind, Relation
+from activation.lineage.manifest import INCREMENTAL, Kind, Project, Relation
 from activation.lineage.surroundings import NOTING, Surroundings
 from activation.lineage.templates import IS_INCREMENTAL, THIS, Template, Templates, allowed_parts
+from activation.lineage.unresolved import texts_in
 from tellerline.errors import ContractError
 
 PARAMETERS = frozenset({"as_of"})
 MEMBER_KEYS = frozenset({"member_id", "member_key", "account_id", "account_key", "person_id"})
 EPHEMERAL = "ephemeral"
+SPOKEN_LAYERS = frozenset({"core", "klis", "segments"})
 # Tests make manifests without it; dbt always says what it makes.
 WHOLE = frozenset({"", "table", "view"})
 SEGMENT_NAMES = frozenset({"ref", "config", "return", "adapter.dispatch"})
@@ -50,6 +55,7 @@ class Visibility:
         self._templates = Templates(project.macros)
         self._surroundings = Surroundings(project, self._templates)
         self._checked: set[str] = set()
+        self._forbidden = _forbidden_words(project)
         self._known_words = {
             word
             for relation in project.relations.values()
@@ -92,6 +98,7 @@ class Visibility:
             return
         if relation.kind is Kind.PARAMETER:
             self._check_parameter(relation)
+        self._check_texts(relation)
         template = self._templates.read(relation.making.template, relation.path)
         _check_names(relation, template)
         self._check_notes(relation, template)
@@ -108,6 +115,20 @@ class Visibility:
                     f"is materialized as {EPHEMERAL}: it stands within the query of {reader.name}, "
                     "and the law tags that its YAML states are lost.",
                     f"Make it a table or a view in the configuration of {found.path}.",
+                )
+
+    def _check_texts(self, relation: Relation) -> None:
+        seed, words = self._forbidden
+        if relation.layer not in SPOKEN_LAYERS or seed in relation.upstream:
+            return
+        for text in sorted(texts_in(relation.code or "")):
+            found = next(words.find(text), None)
+            if found is not None:
+                raise ContractError(
+                    relation.name,
+                    f"holds a text that speaks of {found.kind}: {found.word}. No audience may rest "
+                    "on that.",
+                    f"Take it out of {relation.path}.",
                 )
 
     def _check_notes(self, relation: Relation, template: Template) -> None:
@@ -250,6 +271,14 @@ def _remembers(segment: Relation, found: Relation, readers: Iterable[str]) -> Co
         "and not what it rested on, so no law tag of it is known.",
         "Select by what holds today, from the profile and indicators.",
     )
+
+
+def _forbidden_words(project: Project) -> tuple[str, WordList]:
+    """Return the seed of the words that no audience may speak of, and its words."""
+    for relation in project.relations.values():
+        if relation.name == WORD_SEED and relation.seed is not None:
+            return relation.unique_id, WordList(relation.seed.records())
+    return "", WordList(())
 
 
 def _word(relation: Relation) -> str:

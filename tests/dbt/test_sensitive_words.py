@@ -31,6 +31,7 @@ REFUSED = {
         "Evictions", "evicted_renters", "Delinquencies", "Overdrafts", "Pawnshops", "Pawned goods",
         "Unemployed", "On welfare", "Food stamps", "Repossessed cars", "Homelessness", "Layoffs",
         "Debt collectors", "In arrears", "Hardships", "Insolvency", "Laid off", "Charge-offs",
+        "Food banks", "Foodbanks", "Soup kitchens", "Hunger relief",
     ),
     "health": (
         "Clinics", "Therapists", "Therapeutic", "In therapy", "Diabetic", "Diabetes", "Pregnant",
@@ -39,17 +40,18 @@ REFUSED = {
         "Addicts", "Addiction", "Rehabs", "Psychologists", "Disabled", "Disabilities", "Surgeries",
         "Vaccinated", "Maternity", "Obesity", "Illnesses", "Urgent-care visitors", "Abortions",
         "Infertility", "Marijuana dispensaries", "Alzheimer's", "Depressed", "IVF", "HIV-positive",
+        "Vapers", "Vaping", "Smokers",
     ),
     "politics": (
         "Republicans", "Democrats", "Politicians", "Voters", "Super PACs", "Elections",
-        "Campaigns", "Partisans", "Activists", "Lobbyists", "Socialists",
+        "Campaigns", "MAGA", "Partisans", "Activists", "Lobbyists", "Socialists",
     ),
     "religion": (
         "Churches", "church_goers", "The church's friends", "Synagogues", "Mosques", "Temples",
         "Catholics", "Catholicism", "Muslims", "Islam", "Jews", "Judaism", "Hindus", "Buddhists",
         "Sikhs", "Mormons", "Christianity", "Baptists", "Religions", "Parishioners", "Tithing",
         "Worshippers", "Ministers", "Pastors", "Rabbis", "Prayers", "Bible study",
-        "People of faith",
+        "People of faith", "Ramadan shoppers", "Diwali", "Hanukkah", "Tarot",
     ),
     "union": (
         "Union members", "Unions", "Unionized", "Teamster", "Credit union and labor union members",
@@ -64,6 +66,7 @@ INNOCENT = (
     "Church Street shops", "Strip malls", "Stripe payouts", "Rabbits", "Fertilizer", "Christmas",
     "Better homes", "Package tours", "Backpackers", "Reunion trips", "Essex", "Bailey's",
     "Good faith", "Administration", "Temporary stays", "Protest-free", "Financial planner",
+    "Smokehouse regulars", "Vapor barriers", "Magazines",
 )  # fmt: skip
 
 

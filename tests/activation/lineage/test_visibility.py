@@ -485,3 +485,46 @@ def test_no_macro_takes_the_place_of_one_of_dbt(project: Project, name: str) -> 
     project.macro(name, "create table x as select * from core.members")
     with pytest.raises(ContractError, match=f"macro {name}: stands in the place of a macro of dbt"):
         project.describe()
+
+
+WORDS = "word,kind,is_stem,except_in\nCLINIC,health,false,\nUNION,union,false,CREDIT UNION\n"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "day like '%CLINIC%'",
+        "day = $$the clinics$$",
+        "regexp_matches(day, 'Clinic|CAFE')",
+        "day <> 'labor-union'",
+    ],
+)
+@pytest.mark.parametrize("layer", ["core", "klis", "segments"])
+def test_no_text_upstream_speaks_of_what_no_audience_may(
+    project: Project, condition: str, layer: str
+) -> None:
+    project.seed("forbidden_words", WORDS)
+    sql = f"select member_id, day from {table('raw.people')} where {condition}"
+    project.model("members", sql, ("member_id", "day"), layer=layer)
+    with pytest.raises(ContractError, match="members: holds a text that speaks of") as caught:
+        project.describe()
+    assert "clinics" not in str(caught.value)
+
+
+def test_innocent_texts_comments_and_the_model_that_withholds_are_no_audience_s(
+    project: Project,
+) -> None:
+    project.seed("forbidden_words", WORDS)
+    sql = (
+        f"select member_id, day from {table('raw.people')} where day <> 'credit union' -- 'clinic'"
+    )
+    project.model("members", sql, ("member_id", "day"), layer="core")
+    assert project.one().fingerprint
+    project.model(
+        "members",
+        sql.replace("credit union", "clinic"),
+        ("member_id", "day"),
+        layer="core",
+        upstream=["seed.house.forbidden_words"],
+    )
+    assert project.one().fingerprint
