@@ -122,12 +122,16 @@ _KEEPING = (
 )  # fmt: skip
 # They change no more than case and blanks around a text, in which no two values differ.
 _SPELLING = (exp.Lower, exp.Trim, exp.Upper)
+# They take out of a text what one of their literals says.
+_TAKING_OUT = (exp.RegexpReplace, exp.Replace, exp.Trim)
+# Less than that tells no value from others by being taken out.
+_TELLING_TEXT = re.compile("[A-Za-z0-9]{3}")
 # A literal beside the column singles out nothing before their result is compared.
 _MAKING = (
     exp.Add, exp.BitwiseAnd, exp.BitwiseLeftShift, exp.BitwiseOr, exp.BitwiseRightShift,
     exp.BitwiseXor, exp.Concat, exp.ConcatWs, exp.Div, exp.DPipe, exp.GroupConcat, exp.Initcap,
-    exp.IntDiv, exp.Left, exp.MD5, exp.Mod, exp.Mul, exp.Pad, exp.RegexpReplace, exp.Replace,
-    exp.Reverse, exp.Right, exp.Split, exp.SplitPart, exp.Sub, exp.Substring, exp.Trim,
+    exp.IntDiv, exp.Left, exp.MD5, exp.Mod, exp.Mul, exp.Pad, exp.Reverse, exp.Right, exp.Split,
+    exp.SplitPart, exp.Sub, exp.Substring,
 )  # fmt: skip
 # What is said of a column by them is the same whatever its value.
 _TELLING_NOTHING = (exp.Count, exp.ApproxDistinct, exp.Is, exp.Order, exp.Ordered, exp.Where)
@@ -202,6 +206,9 @@ class _Reader:
         others = self._others(compared)
         is_whole, is_told = False, form is Form.WHOLE and others.is_plain
         texts: Iterable[Sought] = (ANY_VALUE for _ in others.texts)
+        if isinstance(node, _TAKING_OUT):
+            texts = (_pattern(node, text) for text in others.texts if _TELLING_TEXT.search(text))
+            return Comparison(ref, frozenset(texts), frozenset(), frozenset(), False, None)
         if is_told and isinstance(node, (*_EQUALITIES, exp.Case, exp.If)):
             is_whole = True
             texts = map(Sought, others.texts)
@@ -228,7 +235,8 @@ class _Reader:
                 if isinstance(node, exp.Column):
                     refs |= {ref} if (ref := ref_of(node)) is not None else set()
                 elif isinstance(node, _TEXTS):
-                    texts.add(str(node.this))
+                    # Whether there is anything at all tells no value from another.
+                    texts |= {str(node.this)} - {""}
                 elif isinstance(node, exp.Query):
                     places.add(self._places[id(node)])
                 elif not (_keeps(node) or isinstance(node, exp.Identifier | exp.DataType)):
@@ -303,7 +311,7 @@ def _pattern(node: exp.Expr, text: str) -> Sought:
             pattern = fnmatch.translate(text)
         case exp.RegexpFullMatch() | exp.SimilarTo():
             pattern = f"^(?:{text})$"
-        case exp.RegexpLike() | exp.RegexpILike():
+        case exp.RegexpLike() | exp.RegexpILike() | exp.RegexpReplace():
             pattern = text
         case _:
             return Sought(text, How.HOLDS)

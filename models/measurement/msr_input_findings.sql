@@ -107,8 +107,10 @@ unknown_codes as (
 told_reversals as (
     select
         transaction_id,
+        account_key,
         transaction_date,
         reversal_of_transaction_id,
+        direction,
         amount,
         is_posted
     from transactions
@@ -118,8 +120,10 @@ told_reversals as (
 originals as (
     select
         transaction_id,
+        account_key,
         transaction_date,
         reversal_of_transaction_id,
+        direction,
         amount
     from transactions
     where transaction_id in (select told_reversals.reversal_of_transaction_id from told_reversals)
@@ -170,6 +174,22 @@ findings as (
     from told_reversals
     left join originals on told_reversals.reversal_of_transaction_id = originals.transaction_id
     where originals.transaction_id is null
+    union all
+    select
+        'reversal_in_another_account' as finding,
+        'kept, taken back from what it names' as treatment,
+        told_reversals.transaction_date
+    from told_reversals
+    inner join originals on told_reversals.reversal_of_transaction_id = originals.transaction_id
+    where told_reversals.account_key is distinct from originals.account_key
+    union all
+    select
+        'reversal_in_the_same_direction' as finding,
+        'kept, taken back from what it names' as treatment,
+        told_reversals.transaction_date
+    from told_reversals
+    inner join originals on told_reversals.reversal_of_transaction_id = originals.transaction_id
+    where told_reversals.direction = originals.direction
 ),
 
 rejected as (
