@@ -159,7 +159,8 @@ where 1 = 0
 {%- set meta = column.config.meta -%}
 {%- set type = (column.data_type or '') | lower -%}
 {%- if meta.get('allowed_values') or type == 'boolean' -%}{{ return('listed') }}{%- endif -%}
-{%- if meta.get('open_values') -%}{{ return(meta.open_values) }}{%- endif -%}
+{%- set stated = (meta.get('open_values') or '') | string | trim -%}
+{%- if stated -%}{{ return(stated) }}{%- endif -%}
 {%- if type == 'date' -%}{{ return('any day') }}{%- endif -%}
 {%- if type.startswith('timestamp') -%}{{ return('any instant') }}{%- endif -%}
 {%- if type.startswith('decimal') or type in ('bigint', 'double', 'integer') -%}

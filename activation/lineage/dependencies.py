@@ -98,9 +98,15 @@ class Dependencies:
             demand = Demand(frozenset(self.library.columns(unique_id)))
         return self._follow((unique_id, demand), {})
 
-    def behind(self, unique_id: str) -> Upstream:
-        """Return all that a parameter depends on, as if it were any other model."""
-        demand = Demand(frozenset(self.library.columns(unique_id)))
+    def behind(self, unique_id: str, demand: Demand | None = None) -> Upstream:
+        """Return all that a parameter depends on, as if it were any other model.
+
+        Args:
+            unique_id: The parameter.
+            demand: What is wanted of it; all of it when absent.
+        """
+        if demand is None:
+            demand = Demand(frozenset(self.library.columns(unique_id)))
         found = self._slicer.slice(self.library.query(unique_id), demand)
         return self._follow((unique_id, demand), {(unique_id, demand): found})
 

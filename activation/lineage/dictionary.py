@@ -7,6 +7,7 @@ member's data, so they are left out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,12 @@ from activation.lineage.segments import upstreams_of
 from activation.lineage.slicer import Slicer
 from activation.lineage.slices import Slice
 from activation.lineage.tags import find_tags
+from tellerline.canonical import sha256_hex
 
 DICTIONARY = "dictionary"
+KLIS = "klis"
+# Seeds of which the dictionary has an entry for each line.
+LISTED_ELSEWHERE = frozenset({"kli_rules", "kli_taxonomy"})
 SHORT = 12
 
 Status = Literal["followed", "literal", "unknown"]
@@ -39,7 +44,8 @@ class ColumnFacts:
         status: `followed`; `literal` when no other relation is read; `unknown` when the query could
             not be resolved, so that the facts err on the side of too much.
         reason: Why it is unknown; empty otherwise.
-        logic: Short hash of how the model itself makes the column; empty for indicators.
+        logic: Short hash of how the model itself makes the column, or of how the models of indicators
+            make this one, with the lines of the seeds that they read for it.
         made_from: Columns that go into its value, as `relation.column`, sorted.
         inherited: Law tags upstream that the project does not state for it, each with a path.
         segments: Segments that read it for their members or to send it along, sorted.
@@ -115,7 +121,7 @@ def _column(
         kli_id="",
         status=_status(own, reason),
         reason=reason,
-        logic=(own.digest or "")[:SHORT],
+        logic=_logic(library, {(relation.unique_id, demand): own}, LISTED_ELSEWHERE),
         made_from=tuple(
             sorted(
                 {
@@ -144,9 +150,40 @@ def _indicators(dependencies: Dependencies, users: _Users) -> Iterator[ColumnFac
             kli_id=kli_id,
             status="unknown" if reason else "followed",
             reason=reason,
+            logic=_indicator_logic(dependencies, unique_id, demand),
             inherited=_inherited(dependencies, unique_id, demand, stated),
             segments=tuple(sorted(users.indicators.get(kli_id, ()))),
         )
+
+
+def _indicator_logic(dependencies: Dependencies, unique_id: str, demand: Demand) -> str:
+    """Return the hash of one indicator: classes, measures and what else it is made from apart."""
+    library = dependencies.library
+    slices = dependencies.upstream(unique_id, demand).slices
+    own = {
+        place: found
+        for place, found in slices.items()
+        if library.relation(place[0]).layer == KLIS
+    }
+    return _logic(library, own)
+
+
+def _logic(
+    library: Library,
+    slices: Mapping[tuple[str, Demand], Slice],
+    besides: frozenset[str] = frozenset(),
+) -> str:
+    """Return the hash of slices with the lines of seeds that they read, some seeds apart."""
+    parts: set[str] = set()
+    for (unique_id, demand), found in slices.items():
+        own = [library.relation(unique_id).name, demand.document(), found.digest or ""]
+        parts.add(json.dumps(own))
+        for read, wanted in found.tables:
+            relation = library.relation(read)
+            if relation.seed is not None and relation.name not in besides:
+                lines = relation.seed.contents(wanted.columns, wanted.limits)
+                parts.add(json.dumps([relation.name, lines]))
+    return sha256_hex("\n".join(sorted(parts)).encode())[:SHORT]
 
 
 def _status(own: Slice, reason: str) -> Status:

@@ -30,6 +30,7 @@ class Kind(Enum):
     SOURCE = "source"
 
 
+_COUNT, _ANY = "count(*)", "!= 0"
 _OPTIONS_WITH_SQL = ("incremental_predicates", "sql_header")
 _LAYERS = {Kind.SEED: "seeds", Kind.SOURCE: "raw", Kind.SNAPSHOT: "snapshots"}
 
@@ -289,6 +290,9 @@ def _column(column: Mapping[str, Any]) -> Column:
 
 def _tags(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
     tags = meta.get("law_tags")
+    if not isinstance(tags, list | None):
+        # A text would be read letter by letter.
+        raise TypeError
     return None if tags is None else tuple(str(tag) for tag in tags)
 
 
@@ -326,4 +330,7 @@ def _stops_publication(config: Mapping[str, Any]) -> bool:
         and str(config.get("severity", "error")).lower() == "error"
         and config.get("where") is None
         and config.get("limit") is None
+        # One failing row is an error, as dbt counts unless told otherwise.
+        and str(config.get("fail_calc") or _COUNT).lower() == _COUNT
+        and str(config.get("error_if") or _ANY) == _ANY
     )

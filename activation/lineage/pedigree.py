@@ -10,7 +10,7 @@ from activation.governance.register import Register
 from activation.lineage.columns import ROWS, Edge
 from activation.lineage.dependencies import Dependencies, Upstream
 from activation.lineage.indicators import KEY, indicator_table
-from activation.lineage.manifest import SEGMENT_PREFIX
+from activation.lineage.manifest import SEGMENT_PREFIX, Kind
 from activation.lineage.origins import (
     DESTINATION_PREFIX,
     FeedColumn,
@@ -85,7 +85,8 @@ def trace_lineage(
     fed = list(feed_edges(feeds, library.project))
     left = list(destination_edges(register, library.project))
     target = _find(dependencies, name, left)
-    upstream = dependencies.upstream(*target)
+    is_parameter = library.relation(target.unique_id).kind is Kind.PARAMETER
+    upstream = (dependencies.behind if is_parameter else dependencies.upstream)(*target)
     edges = _edges(dependencies, upstream)
     reached = {(edge.from_relation, edge.from_column) for edge in edges}
     own = library.relation(target.unique_id).name

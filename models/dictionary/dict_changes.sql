@@ -41,6 +41,7 @@ kli_changes as (
             'minimum_count': 'any',
             'minimum_amount': 'any',
             'is_goal': 'any',
+            'logic_digest': 'known',
             'version': 'never',
         },
         segments='segments',

@@ -61,6 +61,7 @@ final as (
         {{ text_list(joined_parts('taxonomy.law_tags', 'facts.inherited_law_tags')) }} as law_tags,
         {{ text_list("coalesce(facts.law_tag_paths, '')") }} as law_tag_paths,
         {{ text_list("coalesce(facts.segments, '')") }} as segments,
+        facts.logic as logic_digest,
         models.model_name,
         rules.match_on,
         rules.match_values,

@@ -160,6 +160,31 @@ def test_logic_is_what_a_column_itself_does(project: Project) -> None:
     assert moved == {"attributes.age_band"}
 
 
+def test_logic_moves_with_the_lines_of_seeds_that_are_read(project: Project) -> None:
+    project.seed("bands", "kli_id,least,note\nrich,100,x\npoor,1,x\n")
+    project.model(
+        "fct_member_klis",
+        f"select m.member_id, b.kli_id from {table('members')} as m "
+        f"inner join {table('bands')} as b on m.town = b.least",
+        layer="klis",
+    )
+    taxonomy = "kli_id,is_leaf,law_tags\nrich,true,npi\npoor,true,npi\n"
+    project.seed("kli_taxonomy", taxonomy, TAXONOMY_TYPES)
+
+    def moved(bands: str) -> set[str]:
+        before = facts_of(project)
+        project.seed("bands", bands)
+        after = facts_of(project)
+        return {name for name in before if before[name].logic != after[name].logic}
+
+    assert moved("kli_id,least,note\nrich,200,x\npoor,1,x\n") == {
+        "rich",
+        "fct_member_klis.kli_id",
+        "fct_member_klis.member_id",
+    }
+    assert moved("kli_id,least,note\nrich,200,y\npoor,1,y\n") == set()
+
+
 def test_a_stated_tag_of_an_indicator_counts_for_its_segments(project: Project) -> None:
     assert "proxy" not in project.one().tags
     project.segment(coffee("retired"))
@@ -268,6 +293,14 @@ def test_a_pedigree_leads_from_the_feed_to_the_destination(project: Project) -> 
     assert born.segments == ()
     town = pedigree(project, "members.town")
     assert (town.segments, town.destination_fields) == (("one",), ("destination.portal.*",))
+
+
+def test_the_pedigree_of_a_parameter_is_that_of_its_query(project: Project) -> None:
+    project.source("loads", ("day",))
+    project.model("as_of", f"select max(day) as day from {table('raw.loads')}", parameter=True)
+    assert pedigree(project, "as_of.day").upstream == (
+        Edge("raw.loads", "day", "as_of", "day", "value"),
+    )
 
 
 def test_the_pedigree_of_an_indicator_keeps_to_its_own_rows(project: Project) -> None:

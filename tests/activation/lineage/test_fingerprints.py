@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -253,6 +254,31 @@ def test_a_tested_key_lets_a_left_join_go(project: Project) -> None:
     )
     assert "members" not in project.describe()["one"].parts
     del project.manifest["nodes"]["test.house.not_null_members_member_id"]
+    assert "members" in project.describe()["one"].parts
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"severity": "warn"},
+        {"enabled": False},
+        {"where": "age > 3"},
+        {"limit": 5},
+        {"error_if": "> 10"},
+        {"fail_calc": "max(n)"},
+    ],
+)
+def test_a_test_that_lets_some_rows_pass_makes_no_key(
+    project: Project, config: dict[str, Any]
+) -> None:
+    project.segment(
+        f"select k.member_id, 'x' as reason from {table('klis')} as k "
+        f"left join {table('members')} as m on k.member_id = m.member_id where k.kli_id = 'coffee'"
+    )
+    test = project.manifest["nodes"]["test.house.unique_members_member_id"]
+    test["config"] = {"fail_calc": "count(*)", "error_if": "!= 0", "warn_if": "!= 0"}
+    assert "members" not in project.describe()["one"].parts
+    test["config"] |= config
     assert "members" in project.describe()["one"].parts
 
 

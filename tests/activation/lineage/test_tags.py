@@ -36,6 +36,15 @@ def test_a_path_leads_from_the_segment_to_the_tagged_column(project: Project) ->
     }
 
 
+@pytest.mark.parametrize("stated", ["npi", {"npi": True}, 3])
+def test_law_tags_that_are_no_list_are_refused(project: Project, stated: object) -> None:
+    """A text would be taken for a tag of each of its letters."""
+    node = project.manifest["sources"]["source.house.people"]
+    node["columns"]["born"]["config"]["meta"]["law_tags"] = stated
+    with pytest.raises(ContractError, match=r"people: is not as .* has values of other types"):
+        tags(project, f"select member_id, zip as reason from {table('members')}")
+
+
 def test_a_column_in_a_condition_counts_as_read(project: Project) -> None:
     found = tags(
         project, f"select member_id, 'x' as reason from {table('members')} where zip > '5'"
