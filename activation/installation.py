@@ -16,7 +16,7 @@ def initialise(settings: Settings, origin: str) -> list[str]:
     The member key belongs to ingestion and is made by its own room.
     """
     made = []
-    for folder in (settings.home, settings.landing, settings.governance / "approvals"):
+    for folder in (settings.home, settings.landing, settings.approvals):
         if not folder.is_dir():
             make_folder(folder)
             made.append(folder.name)

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from activation.acknowledged import read_acknowledged
-from activation.approvals.desk import approvals_folder
 from activation.approvals.folder import list_decisions, list_requests
 from activation.context import Context
 from activation.delivery.finish import OUTCOMES_FILE
@@ -79,7 +78,7 @@ def list_outcome_files(context: Context) -> list[tuple[str, Path, str]]:
 
 def list_approvals(context: Context) -> list[dict[str, Any]]:
     """Return every request with the decisions on it, oldest first; signatures are not checked."""
-    folder = approvals_folder(context)
+    folder = context.settings.approvals
     return [
         {
             "decisions": [

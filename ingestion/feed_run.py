@@ -46,9 +46,9 @@ from tellerline.receipt_book import DUPLICATE as DUPLICATE_FILE
 from tellerline.receipt_book import LOADED, QUARANTINED, STOPPED
 
 Settled = list[tuple[Receipt, Outcome]]
-_QUARANTINED = (
-    "It is quarantined: send it again under its name, corrected, or mend the contract and run "
-    "`tellerline ingest --release` with that name."
+_WAY_OUT = (
+    "send it again under its name, corrected, or mend the contract and run "
+    "`tellerline ingest --release` with that name"
 )
 
 
@@ -251,7 +251,7 @@ class FeedRun:
         elif verdict.outcome.state == WAITING:
             self.report.count_file(WAITING)
         elif verdict.problem:
-            text = f"{name}: {verdict.problem} {_QUARANTINED}"
+            text = f"{name}: {verdict.problem} It is quarantined: {_WAY_OUT}."
             self.errors.append(text + _meanwhile(self.feed.feed))
 
 
@@ -261,6 +261,14 @@ def stopped_text(feed: str, file_name: str, problem: str) -> str:
         f"{file_name}: {problem} The feed {feed} is stopped and its later files wait. "
         f"Look at the file, then run `tellerline ingest --release {file_name}` to load it "
         f"or `--discard {file_name}` to quarantine it." + _meanwhile(feed)
+    )
+
+
+def quarantined_text(feed: str, file_name: str, reason: str) -> str:
+    """Return what is told of a file that an earlier run quarantined, and the way out."""
+    return (
+        f"{file_name}: is still quarantined ({reason}): {_WAY_OUT}, or `--discard` to keep it out "
+        "for good." + _meanwhile(feed)
     )
 
 

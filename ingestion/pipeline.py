@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ingestion.addressing import UNKNOWN_FEED
 from ingestion.conformance import Contracts, load_contracts
 from ingestion.contracts import Feed
-from ingestion.feed_run import FeedRun, stopped_text
+from ingestion.feed_run import FeedRun, quarantined_text, stopped_text
 from ingestion.keys import MemberKey, member_key
 from ingestion.landing import Found, look
 from ingestion.loading import Loader, write_loads
@@ -29,11 +29,11 @@ from ingestion.verdicts import WAITING
 from ingestion.warehouse import Database, Databases, check_key, open_databases, started_warehouse
 from ingestion.workspace import private_files, run_lock, scratch
 from tellerline.clock import Clock, new_id
-from tellerline.consent_journal import ConsentJournal
+from tellerline.consent_journal import CONSENT_FEED, ConsentJournal
 from tellerline.durable import make_folder
 from tellerline.errors import RunStoppedError, TellerlineError, UsageError
 from tellerline.outbox import Reporter
-from tellerline.receipt_book import DUPLICATE, LOADED
+from tellerline.receipt_book import DUPLICATE, LOADED, QUARANTINED, held_files
 from tellerline.settings import Settings
 from tellerline.sql import identifiers
 from tellerline.state import State
@@ -244,6 +244,8 @@ class _Run:
         if recent := _of_the_last_week(run.report):
             self.report.warnings.append(f"{feed.feed}: has no file for {', '.join(recent)}.")
         self.report.errors += run.errors
+        if feed.feed == CONSENT_FEED:
+            self._tell_quarantined(record.state)
         if run.report.is_late:
             latest = run.report.latest_business_date
             self.report.warnings.append(
@@ -258,6 +260,15 @@ class _Run:
         run.report.count_file(WAITING, len(standing.pending))
         problem = f"stopped the feed before ({stopper.outcome.reason})."
         self.report.errors.append(stopped_text(run.feed.feed, stopper.file_name, problem))
+
+    def _tell_quarantined(self, state: State) -> None:
+        """Tell again of consent files that an earlier run quarantined: they hold up every sending."""
+        for held in held_files(state, CONSENT_FEED):
+            is_told = any(text.startswith(f"{held.file_name}: ") for text in self.report.errors)
+            if held.state == QUARANTINED and not is_told:
+                self.report.errors.append(
+                    quarantined_text(CONSENT_FEED, held.file_name, held.reason)
+                )
 
     def _sum_up(self, warehouse: Database) -> None:
         rows = warehouse.run(

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from activation.approvals.check import signature_of_folder
-from activation.approvals.desk import approvals_folder
 from orchestration.deliveries import DELIVERIES, LEDGER
 from orchestration.work import at_work
 
@@ -44,7 +43,7 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.Sk
 def approval_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Send when a request or decision was added."""
     with at_work() as work:
-        seen = signature_of_folder(approvals_folder(work))
+        seen = signature_of_folder(work.settings.approvals)
     cursor = f"{len(seen)}-{max(seen, default=0)}"
     if cursor == (context.cursor or ""):
         return dg.SkipReason("No new decision.")

@@ -98,6 +98,11 @@ class Settings:
         return self.home / "runs"
 
     @property
+    def approvals(self) -> Path:
+        """Signed requests and decisions, in git with the rest of the governance."""
+        return self.governance / "approvals"
+
+    @property
     def ledger(self) -> Path:
         """The served log: checkpoint, tiles, records."""
         return self.home / "ledger"

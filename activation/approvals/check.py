@@ -11,7 +11,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from activation.approvals.desk import (
-    approvals_folder,
     check_may_approve,
     notice_files,
     noticed_files,
@@ -62,7 +61,7 @@ def find_approval(context: Context, plan: Plan, run_id: str) -> Approval:
     """
     notice_files(context)
     reasons: list[str] = []
-    for signed, request in reversed(list_requests(approvals_folder(context))):
+    for signed, request in reversed(list_requests(context.settings.approvals)):
         if request.content.segment_id != plan.segment_id:
             continue
         if request.content.destination_id != plan.destination_id:
@@ -158,7 +157,7 @@ def _decisions(context: Context, signed: Signed, request: Request) -> list[Decis
     signers = governance / "allowed_signers"
     check_signed(signed, request, signers, until=now)
     read_people(governance).require(request.requested_by, Role.SEGMENT_MAKER)
-    files = list_decisions(approvals_folder(context), request.request_id)
+    files = list_decisions(context.settings.approvals, request.request_id)
     _check_complete(context, request, [signed, *(file for file, _ in files)])
     for file, decision in files:
         if decision.request_sha256 != signed.sha256:

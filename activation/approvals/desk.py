@@ -49,11 +49,6 @@ approval_files = sa.Table(
 )
 
 
-def approvals_folder(context: Context) -> Path:
-    """Return where approvals are kept."""
-    return context.settings.governance / "approvals"
-
-
 def ask_approval(
     context: Context,
     plan: Plan,
@@ -79,7 +74,7 @@ def ask_approval(
         plan, maker=maker, clock=context.clock, valid_for=valid_for, envelope=envelope
     )
     data = request.to_bytes()
-    folder = approvals_folder(context) / request.request_id
+    folder = context.settings.approvals / request.request_id
     write_signed(folder, REQUEST_FILE, data, sign(data, key, REQUEST_NAMESPACE))
     notice_files(context)
     return request
@@ -110,7 +105,7 @@ def decide(
     """
     if reason or decision != "approve":
         check_reason(reason)
-    folder = approvals_folder(context)
+    folder = context.settings.approvals
     signed, request = find_request(folder, request_id)
     now = context.clock.now()
     person = principal_of_key(key, _signers(context), now)
@@ -174,7 +169,7 @@ def notice_files(context: Context) -> None:
         IntegrityError: A new file does not carry the signature of the person it names.
         PolicyRefusedError: Its key is not that person's.
     """
-    folder = approvals_folder(context)
+    folder = context.settings.approvals
     known = _known_files(context.state)
     for signed, request in list_requests(folder):
         if signed.sha256 not in known:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from activation.cli import data, deciding, dictionary, proving, segments, sending
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"tellerline {version('tellerline')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="tellerline",
@@ -26,10 +35,24 @@ words = typer.Typer(
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     data.init, data.ingest, data.publish,
-    deciding.plan, deciding.request, deciding.approve, deciding.reject, deciding.revoke,
+    deciding.plan, deciding.show, deciding.request,
+    deciding.approve, deciding.reject, deciding.revoke,
     sending.apply, sending.abandon, sending.sync, sending.reconcile, sending.halt, sending.resume,
     proving.catalog, proving.trace, proving.reproduce, proving.forget,
 )  # fmt: skip
+
+
+@app.callback()
+def run(
+    shows_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Stand for the options that come before every command."""
+
 
 for command in COMMANDS:
     app.command()(command)

@@ -1,14 +1,16 @@
-"""Commands of makers and checkers: plan, request, approve, reject, revoke."""
+"""Commands of makers and checkers: plan, show, request, approve, reject, revoke."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from activation.approvals.desk import ask_approval, decide
-from activation.approvals.request import Envelope, Request
+from activation.approvals.folder import find_request, list_decisions, list_requests
+from activation.approvals.request import Decision, Envelope, Request
+from activation.cli.completion import complete_plan_or_request
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import (
     AsJson,
@@ -19,7 +21,7 @@ from activation.cli.options import (
     SegmentOption,
 )
 from activation.names import check_destination, check_segment
-from activation.plan.document import Plan, read_plan
+from activation.plan.document import PLAN_ID, Plan, read_plan
 from activation.plan.planner import make_plan
 from activation.workplace import working
 
@@ -40,6 +42,63 @@ def plan(segment: SegmentOption, destination: DestinationOption, as_json: AsJson
         show_json({**made.document, "plan_id": made.plan_id, "sha256": made.sha256})
         return
     show_plan(made)
+
+
+def show(
+    item: Annotated[
+        str,
+        typer.Argument(
+            help="Plan id or request id, or the start of one.",
+            autocompletion=complete_plan_or_request,
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show a plan or a request as it stands, with what was decided on it.
+
+    Example: tellerline show 3f9a2c1b
+    """
+    with working() as context:
+        approvals = context.settings.approvals
+        planned = read_plan(context.settings, item) if PLAN_ID.fullmatch(item) else None
+        if planned is None:
+            asked = [find_request(approvals, item)[1]]
+        else:
+            asked = [
+                found
+                for _, found in list_requests(approvals)
+                if found.plan_sha256 == planned.sha256
+            ]
+        decisions = {
+            found.request_id: [made for _, made in list_decisions(approvals, found.request_id)]
+            for found in asked
+        }
+    if as_json:
+        show_json(_shown_document(planned, asked, decisions))
+        return
+    if planned is not None:
+        show_plan(planned, asks=not asked)
+    for found in asked:
+        _show_request(found)
+        for made in decisions[found.request_id]:
+            reason = f": {made.reason}" if made.reason else ""
+            say(f"{made.decided_at} {made.decided_by}: {made.decision}{reason}")
+
+
+def _shown_document(
+    planned: Plan | None, asked: list[Request], decisions: dict[str, list[Decision]]
+) -> dict[str, Any]:
+    requests = [
+        {
+            **found.model_dump(mode="json"),
+            "decisions": [made.model_dump(mode="json") for made in decisions[found.request_id]],
+        }
+        for found in asked
+    ]
+    if planned is None:
+        return requests[0]
+    ids = {"plan_id": planned.plan_id, "sha256": planned.sha256}
+    return {**planned.document, **ids, "requests": requests}
 
 
 def request(
@@ -173,8 +232,13 @@ def _parse_envelope(text: str) -> Envelope:
         raise typer.BadParameter(message, param_hint="--envelope") from None
 
 
-def show_plan(plan: Plan) -> None:
-    """Print a plan: its waterfall, its changes, what refuses it and what it needs."""
+def show_plan(plan: Plan, *, asks: bool = True) -> None:
+    """Print a plan: its waterfall, its changes, what refuses it and what it needs.
+
+    Args:
+        plan: The plan.
+        asks: Whether to say how to ask for its approval.
+    """
     counts, document = plan.counts, plan.document
     say(f"[bold]Plan {plan.plan_id}[/]: {document['segment']['title']} → {plan.destination_id}")
     say(
@@ -193,7 +257,7 @@ def show_plan(plan: Plan) -> None:
     show_table("Waterfall", ("step", "members"), rows)
     for refusal in document["refusals"]:
         say(f"[red]Refused by {refusal['rule']}[/]: {refusal['problem']} {refusal['remedy']}")
-    if document["refusals"] or not plan.changes:
+    if document["refusals"] or not plan.changes or not asks:
         return
     need = document["approval"]
     kind = f"its exact content ({'; '.join(need['reasons'])})" if need["exact"] else "an envelope"

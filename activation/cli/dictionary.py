@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from activation.artefacts import COMPILE_EVERYTHING, MANIFEST, check_current, read_manifest
+from activation.cli.completion import complete_segment
 from activation.cli.console import say, show_json, show_table
 from activation.cli.options import AsJson
 from activation.generated import GeneratedFiles
@@ -153,7 +154,13 @@ def pages(
 
 def changes(
     segment: Annotated[
-        str, typer.Option("--segment", "-s", help="Only what touches this segment.")
+        str,
+        typer.Option(
+            "--segment",
+            "-s",
+            help="Only what touches this segment.",
+            autocompletion=complete_segment,
+        ),
     ] = "",
     breaking: Annotated[
         bool, typer.Option("--breaking", help="Only what may change a reader's result.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from activation.cli.completion import complete_run, complete_segment
 from activation.cli.console import progress_bar, say, show_json, show_table
 from activation.cli.options import AsJson
 from activation.context import Context
@@ -52,8 +53,13 @@ def catalog(as_json: AsJson = False) -> None:
 
 def trace(
     member: MemberOption,
-    segment: Annotated[str, typer.Option("--segment", "-s", help="Only this segment.")] = "",
-    run: Annotated[str, typer.Option("--run", help="Only this run.")] = "",
+    segment: Annotated[
+        str,
+        typer.Option("--segment", "-s", help="Only this segment.", autocompletion=complete_segment),
+    ] = "",
+    run: Annotated[
+        str, typer.Option("--run", help="Only this run.", autocompletion=complete_run)
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Tell a member's whole story, from consent and segment to the destination's answer.
@@ -81,7 +87,7 @@ def trace(
 
 
 def reproduce(
-    run_id: Annotated[str, typer.Argument(help="Run id.")],
+    run_id: Annotated[str, typer.Argument(help="Run id.", autocompletion=complete_run)],
     output: Annotated[
         Path | None,
         typer.Option(help="Write the payloads here. They hold personal data: guard the folder."),

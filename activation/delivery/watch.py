@@ -12,7 +12,6 @@ from pathlib import Path
 import duckdb
 
 from activation.approvals.check import Approval, find_approval
-from activation.approvals.desk import approvals_folder
 from activation.consent import LiveConsent
 from activation.consent import Signature as ConsentSignature
 from activation.context import Context
@@ -99,7 +98,7 @@ class Watch:
 
     def _look(self) -> Signature:
         governance = self._context.settings.governance
-        folder = approvals_folder(self._context) / self._approval.request_id
+        folder = self._context.settings.approvals / self._approval.request_id
         files = [governance / "roles.yml", governance / "allowed_signers", folder]
         files += sorted(folder.iterdir()) if folder.is_dir() else []
         return Signature(

@@ -44,8 +44,8 @@ class ColumnFacts:
         status: `followed`; `literal` when no other relation is read; `unknown` when the query could
             not be resolved, so that the facts err on the side of too much.
         reason: Why it is unknown; empty otherwise.
-        logic: Short hash of how the model itself makes the column, or of how the models of indicators
-            make this one, with the lines of the seeds that they read for it.
+        logic: Short hash of how the model itself makes the column, or of how the models of
+            indicators make this one, with the lines of the seeds that they read for it.
         made_from: Columns that go into its value, as `relation.column`, sorted.
         inherited: Law tags upstream that the project does not state for it, each with a path.
         segments: Segments that read it for their members or to send it along, sorted.
@@ -161,9 +161,7 @@ def _indicator_logic(dependencies: Dependencies, unique_id: str, demand: Demand)
     library = dependencies.library
     slices = dependencies.upstream(unique_id, demand).slices
     own = {
-        place: found
-        for place, found in slices.items()
-        if library.relation(place[0]).layer == KLIS
+        place: found for place, found in slices.items() if library.relation(place[0]).layer == KLIS
     }
     return _logic(library, own)
 

@@ -20,6 +20,7 @@ from tellerline.settings import Settings
 DOCUMENT = "plan.json"
 ROWS = "plan.parquet"
 SHORTEST_PREFIX = 6
+PLAN_ID = re.compile(f"[0-9a-f]{{{SHORTEST_PREFIX},64}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def read_plan(settings: Settings, plan_id: str) -> Plan:
         UsageError: There is none, or more than one.
         IntegrityError: Its document was changed.
     """
-    if not re.fullmatch(r"[0-9a-f]{6,64}", plan_id):
+    if not PLAN_ID.fullmatch(plan_id):
         raise UsageError(
             f"plan {shown(plan_id)}",
             f"is no hash or start of one ({SHORTEST_PREFIX} digits at least).",

@@ -95,6 +95,32 @@ def key(installation: Installation, person: str) -> str:
     return str(installation.keys[person])
 
 
+def check_what_is_shown(run: Run, made: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Before anybody signs, both can be looked at, by the start of their ids."""
+    plan = run("show", made["plan_id"][:8], "--json").json()
+    assert plan == {**made, "requests": [{**asked, "decisions": []}]}
+    request = run("show", asked["request_id"][:12], "--json").json()
+    assert request == {**asked, "decisions": []}
+    text = run("show", made["plan_id"]).out
+    assert "Waterfall" in text
+    assert f"Request {asked['request_id']} by {MAKER}" in text
+    assert "Next: tellerline request" not in text
+    unknown = run("show", "nothing")
+    assert (unknown.code, "is too short" in unknown.err) == (2, True)
+    completed = run(
+        "_", _TELLERLINE_COMPLETE="complete_bash", COMP_WORDS="tellerline apply ", COMP_CWORD="2"
+    )
+    assert completed.out.split() == [made["plan_id"]]
+    words = f"tellerline approve {asked['request_id'][:3]}"
+    completed = run("_", _TELLERLINE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="2")
+    assert completed.out.split() == [asked["request_id"]]
+
+
+def test_the_version_is_told() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output.split()[0]) == (0, "tellerline")
+
+
 def test_the_whole_way_on_the_command_line(
     published: Installation, run: Run, sandbox: SandboxProcess, home: Path
 ) -> None:
@@ -107,11 +133,14 @@ def test_the_whole_way_on_the_command_line(
     assert (text.code, "tellerline request" in text.out) == (0, True)
 
     asked = run("request", made["plan_id"], "--key", key(published, MAKER), "--json").json()
+    check_what_is_shown(run, made, asked)
     own = run("approve", asked["request_id"], "--key", key(published, MAKER))
     assert (own.code, "cannot approve it too" in own.err) == (3, True)
     early = run("apply", made["plan_id"])
     assert (early.code, "still needs marketing_approver" in early.err) == (3, True)
     assert run("approve", asked["request_id"], "--key", key(published, CHECKER)).code == 0
+    decided = run("show", asked["request_id"])
+    assert f"{CHECKER}: approve" in decided.out
 
     applied = run("apply", made["plan_id"], "--json")
     assert (applied.code, applied.json()[0]["confirmed"], applied.err) == (0, 12, "")

@@ -142,6 +142,17 @@ def test_the_refusal_says_file_reason_and_way_out_and_no_member(site: Site) -> N
         assert not [text for text in shown if row["member_number"] in text]
 
 
+def test_each_run_tells_of_a_quarantined_consent_file_until_it_is_settled(site: Site) -> None:
+    quarantine(site)
+    assert len([text for text in site.reports[-1].errors if NAME in text]) == 1
+    (told,) = site.run().errors
+    assert told.startswith(f"{NAME}: is still quarantined (rejected_ratio): send it again")
+    assert "Nothing is planned or sent" in told
+    correct(site)
+    assert site.reports[-1].errors == []
+    assert site.run().errors == []
+
+
 def test_files_of_other_days_lift_nothing(site: Site) -> None:
     site.put(FEED, make_file(FEED, 5, before(1)), before(1))
     quarantine(site)
