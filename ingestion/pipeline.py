@@ -262,7 +262,7 @@ class _Run:
         self.report.errors.append(stopped_text(run.feed.feed, stopper.file_name, problem))
 
     def _tell_quarantined(self, state: State) -> None:
-        """Tell again of consent files that an earlier run quarantined: they hold up every sending."""
+        """Tell again of consent files quarantined by an earlier run: they hold up every sending."""
         for held in held_files(state, CONSENT_FEED):
             is_told = any(text.startswith(f"{held.file_name}: ") for text in self.report.errors)
             if held.state == QUARANTINED and not is_told:
