@@ -31,6 +31,18 @@ approval_uses = sa.Table(
 )
 
 
+# What a plan has another one of than a request, in words.
+_OTHERS = {
+    "columns": "other columns",
+    "destination_fingerprint": "other settings of the destination",
+    "destination_id": "another destination",
+    "packs": "other policy packs, or another text of one",
+    "segment_fingerprint": "another logic of the segment",
+    "segment_id": "another segment",
+    "segment_version": "another version of the segment",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """The signed approval that covers a plan.
@@ -121,7 +133,7 @@ def _misfit(request: Request, plan: Plan) -> str:
         name for name in type(asked).model_fields if getattr(asked, name) != getattr(planned, name)
     ]
     if different:
-        return f"was given for another {different[0].replace('_', ' ')}"
+        return f"was given for {_OTHERS.get(different[0], f'another {different[0]}')}"
     if need["exact"]:
         return f"is an envelope; the exact plan is needed because {' and '.join(need['reasons'])}"
     return _outside(request.envelope, plan) if request.envelope else "approves nothing"

@@ -74,7 +74,8 @@ class KeyedTags:
         }
         self._siblings = _siblings(seeds)
         self._all = {
-            column: {row[column] for row in seeds.get(seed, ())} for column, seed in _LISTS.items()
+            column: {row[column] for row in seeds.get(seed, ())} - {""}
+            for column, seed in _LISTS.items()
         }
 
     def is_key(self, column: str | None) -> bool:
@@ -91,13 +92,13 @@ class KeyedTags:
         known = self._tags.get(column)
         if not known:
             return
-        sought = tuple(sought)
+        listed = frozenset(self._all.get(column) or known)
+        sought = self._accepted(listed, tuple(sought))
         texts = frozenset(item.text for item in sought)
         if column == CATEGORY and self._siblings and self._siblings.keys() <= texts:
             # Who keeps to all categories, by joining with their list, tells none apart.
             return
         # What fits them all tells none apart, such as a check of their form.
-        listed = self._all.get(column, known)
         wanted = tuple(
             item
             for item in sought
@@ -112,6 +113,14 @@ class KeyedTags:
             for tag in sorted(tags, key=lambda item: item.tag):
                 if not tag.unless_with & texts:
                     yield tag.tag, value
+
+    @staticmethod
+    def _accepted(listed: frozenset[str], sought: tuple[Sought, ...]) -> tuple[Sought, ...]:
+        """Return what a reader accepts; who keeps out more than half accepts the rest by name."""
+        denied = [item for item in sought if item.is_denied]
+        left = {value for value in listed if not any(_fits(value, item) for item in denied)}
+        accepted = tuple(item for item in sought if not item.is_denied)
+        return accepted + tuple(map(Sought, left)) if 2 * len(left) < len(listed) else accepted
 
 
 @cache

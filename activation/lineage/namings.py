@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import permutations
 
@@ -30,6 +30,7 @@ from activation.lineage.uses import (
     How,
     Namings,
     Sought,
+    Subject,
     Texts,
     uses_of,
 )
@@ -84,8 +85,8 @@ _JOINED = {
 class SelectNamings:
     """Finds the texts with which one select compares the columns of its sources.
 
-    What a column must not be, as in `where category_id <> 'withheld'`, names nothing: all other
-    rows stay together.
+    What a column must not be, as in `where category_id <> 'withheld'`, is denied: all other rows
+    stay together. A range has no such other side: out of one is within another.
 
     Args:
         select: The select.
@@ -117,40 +118,49 @@ class SelectNamings:
             for item in source.conditions
         }
         self._mapped: dict[Ref, set[Texts]] = {}
+        self._denied: dict[Subject, Texts] = {}
 
     def look_up(self, items: Iterable[Expression]) -> None:
         """Find by which keys `items` tell apart the rows of lists that the select joins.
 
         `left join categories as c on c.category_id = p.category_id` read as `c.label = 'Child
-        care'` names the category of that label.
+        care'` names the category of that label. What several conditions deny is denied together.
         """
         keys = [pair for source in self._select.sources for pair in _pairs(source)]
-        if not keys:
-            return
         for item in items:
             for ref, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
+                if isinstance(ref, int):
+                    continue
+                denied = frozenset(sought for sought in texts if sought.is_denied)
+                if denied:
+                    self._denied[ref] = self._denied.get(ref, frozenset()) | denied
                 for own, other in keys:
                     if own.alias == ref.alias and own != ref:
                         values = self._keys(own, ref, texts)
                         if values:
                             self._mapped.setdefault(other, set()).add(values)
 
-    def of(self, item: Expression) -> dict[Ref, Namings]:
-        """Return the comparisons in `item` of each column, or of something made from it."""
-        found: dict[Ref, set[Texts]] = {}
-        for ref, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
-            found.setdefault(ref, set()).add(texts)
+    def of(self, item: Expression) -> dict[Subject, Namings]:
+        """Return the comparisons in `item` of each column and nested query, or of parts of them."""
+        found: dict[Subject, set[Texts]] = {}
+        for subject, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
+            found.setdefault(subject, set()).add(texts)
+        for subject in found.keys() & self._denied.keys():
+            found[subject].add(self._denied[subject])
         for ref in item.refs & self._mapped.keys():
             found.setdefault(ref, set()).update(self._mapped[ref])
-        return {ref: frozenset(namings) for ref, namings in found.items()}
+        return {subject: frozenset(namings) for subject, namings in found.items()}
 
-    def _named(self, item: Expression, effect: Effect) -> Iterator[tuple[Ref, Texts]]:
+    def _named(self, item: Expression, effect: Effect) -> Iterator[tuple[Subject, Texts]]:
         uses = uses_of(item)
         for comparison in uses.comparisons:
-            if effect.within(comparison.accepts) is not Effect.STOPS:
-                texts = self._texts(item, comparison)
-                if texts:
-                    yield comparison.column, texts
+            texts = self._texts(item, comparison)
+            if effect.within(comparison.accepts) is Effect.STOPS:
+                texts = frozenset(map(_denied, texts))
+            if texts:
+                yield comparison.subject, texts
+                if isinstance(comparison.subject, int):
+                    yield from _handed_out(item.nested[comparison.subject].query, texts)
         for (query, _), accepts in zip(item.nested, uses.nested, strict=True):
             yield from self._named_within(query, effect.within(accepts))
 
@@ -179,7 +189,8 @@ class SelectNamings:
     def _keys(self, own: Ref, ref: Ref, texts: Texts) -> Texts:
         """Return the values of `own` in the rows of a source in which `ref` has one of `texts`."""
         query = self._select.by_alias[own.alias].query
-        if isinstance(query, Rows) or any(sought.how is not How.EQUALS for sought in texts):
+        is_plain = all(sought.how is How.EQUALS and not sought.is_denied for sought in texts)
+        if isinstance(query, Rows) or not is_plain:
             return frozenset()
         wanted: Values = frozenset(sought.text for sought in texts)
         limits = self._limits.of(ref.alias) | {(ref.column, wanted)}
@@ -189,7 +200,7 @@ class SelectNamings:
         """Return the literals that a column is made of, and its values in `lists`."""
         match query:
             case Rows():
-                return uses_of(query.expression).texts
+                return self._told_by(query.expression, {}, lists)
             case Table() if self._counts(query, limits, lists):
                 return _sought(self._known.of(query, column, limits))
             case SetOperation():
@@ -198,16 +209,32 @@ class SelectNamings:
                 )
                 return frozenset[Sought]().union(*branches)
             case Select():
-                uses = uses_of(query.outputs[column])
                 demand = Demand(frozenset(query.outputs), limits)
                 within = self._limiter(query, query.outputs, demand)
-                found = uses.texts
-                for ref, forms in uses.forms.items():
-                    if Form.WHOLE in forms and ref.alias in query.by_alias:
-                        inner, rows = query.by_alias[ref.alias].query, within.of(ref.alias)
-                        found |= self._spoken(inner, ref.column, rows, lists)
-                return found
+                sources = {
+                    alias: (source.query, within.of(alias))
+                    for alias, source in query.by_alias.items()
+                }
+                return self._told_by(query.outputs[column], sources, lists)
         return frozenset()
+
+    def _told_by(
+        self, item: Expression, sources: Mapping[str, tuple[Query, Limits]], lists: _Lists
+    ) -> Texts:
+        """Return the texts that an expression may be, through the sources of its columns."""
+        uses = uses_of(item)
+        found = uses.texts
+        for subject, forms in uses.forms.items():
+            if Form.WHOLE not in forms:
+                continue
+            if isinstance(subject, int):
+                query = item.nested[subject].query
+                for name in outputs_of(query):
+                    found |= self._spoken(query, name, NO_LIMITS, lists)
+            elif subject.alias in sources:
+                query, limits = sources[subject.alias]
+                found |= self._spoken(query, subject.column, limits, lists)
+        return found
 
     def _counts(self, table: Table, limits: Limits, lists: _Lists) -> bool:
         relation = self._known.library.relation(table.unique_id)
@@ -232,7 +259,7 @@ class SelectNamings:
         for item in query.expressions:
             within = effect.within(_ACCEPTANCES[inner._effects.get(item, Effect.SHOWS)])
             for ref, texts in inner._named(item, within):
-                if ref.alias not in query.by_alias:
+                if not isinstance(ref, int) and ref.alias not in query.by_alias:
                     yield ref, texts
         for source in query.sources:
             yield from self._named_within(source.query, effect)
@@ -256,12 +283,29 @@ def _pairs(source: Source) -> Iterator[tuple[Ref, Ref]]:
                 yield one, other
 
 
+def _handed_out(query: Query, texts: Texts) -> Iterator[tuple[Ref, Texts]]:
+    """Yield what comparing a nested query compares of the outer columns that it gives back."""
+    if not isinstance(query, Select):
+        return
+    for output in query.outputs.values():
+        for ref, forms in uses_of(output).forms.items():
+            if isinstance(ref, int) or ref.alias in query.by_alias:
+                continue
+            for names in (carried(frozenset({texts}), form) for form in forms):
+                yield from ((ref, handed) for handed in names)
+
+
+def _denied(sought: Sought) -> Sought:
+    return sought if sought.how is How.ANY else sought._replace(is_denied=True)
+
+
 def _sought(values: Values | None) -> Texts:
     return frozenset(Sought(value) for value in values or () if isinstance(value, str))
 
 
 def carried(names: Namings, form: Form) -> Namings:
     """Return what comparing a value names of a column that the value has in this form."""
-    if form is Form.WHOLE or not names:
+    if form is Form.WHOLE:
         return names
-    return _ANY_VALUE if form is Form.PART else NO_NAMES
+    is_sought = any(not sought.is_denied for texts in names for sought in texts)
+    return _ANY_VALUE if form is Form.PART and is_sought else NO_NAMES

@@ -155,8 +155,10 @@ class SelectSlicer:
             for ref in item.refs:
                 for form in forms.get(ref, _ONLY_TOLD):
                     reads |= _used(self._reads_of(ref), names.get(ref), form)
-            for found in self._nested[item]:
-                reads.update(*found.values.values())
+            for place, nested in enumerate(self._nested[item]):
+                for form in forms.get(place, _ONLY_TOLD):
+                    for found in nested.values.values():
+                        reads |= _used(found, names.get(place), form)
         return frozenset(reads)
 
     def _reads_of(self, ref: Ref) -> Reads:

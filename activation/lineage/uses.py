@@ -32,13 +32,16 @@ class How(IntEnum):
 
 
 class Sought(NamedTuple):
-    """A text with which a column is compared."""
+    """A text with which a column is compared, and whether rows that have it are kept out."""
 
     text: str
     how: How = How.EQUALS
+    is_denied: bool = False
 
 
 Texts: TypeAlias = frozenset[Sought]
+# A column, or a query in the expression by its place.
+Subject: TypeAlias = "Ref | int"
 # Comparisons of a column, each the set of texts that one comparison accepts.
 Namings: TypeAlias = frozenset[Texts]
 ANY_VALUE = Sought("", How.ANY)
@@ -55,10 +58,10 @@ class Form(IntEnum):
 
 
 class Comparison(NamedTuple):
-    """One comparison of a column, or of something made of it.
+    """One comparison of a column or nested query, or of something made of it.
 
     Args:
-        column: The column.
+        subject: The column, or the place of the query.
         texts: The literals that it is compared with.
         others: Columns with which it is compared.
         places: Queries in the expression with whose rows it is compared.
@@ -68,7 +71,7 @@ class Comparison(NamedTuple):
             `or` and `not`; None within anything else.
     """
 
-    column: Ref
+    subject: Subject
     texts: Texts
     others: frozenset[Ref]
     places: frozenset[int]
@@ -81,7 +84,7 @@ class Uses(NamedTuple):
 
     Args:
         comparisons: Every comparison.
-        forms: What of each column is in the value.
+        forms: What of each column and nested query is in the value.
         texts: The literals that the value may be; made of nothing but literals in another way, it
             may be any text.
         nested: For each query in the expression, whether a row passes when it has rows; None within
@@ -89,7 +92,7 @@ class Uses(NamedTuple):
     """
 
     comparisons: tuple[Comparison, ...]
-    forms: Mapping[Ref, frozenset[Form]]
+    forms: Mapping[Subject, frozenset[Form]]
     texts: Texts
     nested: tuple[bool | None, ...]
 
@@ -153,14 +156,14 @@ class _Reader:
 
     def read(self) -> Uses:
         comparisons: list[Comparison] = []
-        forms: dict[Ref, set[Form]] = {}
-        for column in own_nodes(self._tree, exp.Column):
-            ref = ref_of(column)
-            if ref is not None:
-                forms.setdefault(ref, set()).add(self._climb(column, ref, comparisons))
+        forms: dict[Subject, set[Form]] = {}
+        for node in own_nodes(self._tree, exp.Column, exp.Query):
+            subject = self._places.get(id(node), ref_of(node))
+            if subject is not None:
+                forms.setdefault(subject, set()).add(self._climb(node, subject, comparisons))
         return Uses(
             tuple(comparisons),
-            {ref: frozenset(found) for ref, found in forms.items()},
+            {subject: frozenset(found) for subject, found in forms.items()},
             frozenset(self._outcomes(is_constant=not forms)),
             tuple(self._acceptance(query) for query in self._queries),
         )
@@ -175,40 +178,40 @@ class _Reader:
             elif form is Form.PART and is_constant:
                 yield ANY_VALUE
 
-    def _climb(self, column: exp.Expr, ref: Ref, found: list[Comparison]) -> Form:
-        """Go from a column to the whole expression; return what of it is left there."""
-        form, node = Form.WHOLE, column
+    def _climb(self, start: exp.Expr, subject: Subject, found: list[Comparison]) -> Form:
+        """Go from a subject to the whole expression; return what of it is left there."""
+        form, node = Form.WHOLE, start
         while node is not self._tree and node.parent is not None:
             parent = node.parent
             found += (
-                self._comparison(ref, form, parent, compared)
+                self._comparison(subject, form, parent, compared)
                 for compared in _comparisons(node, parent)
             )
             form = max(form, _form_after(node, parent))
             if form is Form.TOLD:
-                found += self._within_lambdas(parent, ref)
+                found += self._within_lambdas(parent, subject)
                 break
             node = parent
         return form
 
-    def _within_lambdas(self, node: exp.Expr, ref: Ref) -> Iterator[Comparison]:
+    def _within_lambdas(self, node: exp.Expr, subject: Subject) -> Iterator[Comparison]:
         """Yield comparisons with what the functions around are applied to, item by item."""
         while node is not self._tree and node.parent is not None:
             parent = node.parent
             if isinstance(node, exp.Lambda) or isinstance(parent, exp.Comprehension):
                 others = [tree for tree in parent.iter_expressions() if tree is not node]
-                yield self._comparison(ref, Form.PART, parent, others)
+                yield self._comparison(subject, Form.PART, parent, others)
             node = parent
 
     def _comparison(
-        self, ref: Ref, form: Form, node: exp.Expr, compared: list[exp.Expr]
+        self, subject: Subject, form: Form, node: exp.Expr, compared: list[exp.Expr]
     ) -> Comparison:
         others = self._others(compared)
         is_whole, is_told = False, form is Form.WHOLE and others.is_plain
         texts: Iterable[Sought] = (ANY_VALUE for _ in others.texts)
         if isinstance(node, _TAKING_OUT):
             texts = (_pattern(node, text) for text in others.texts if _TELLING_TEXT.search(text))
-            return Comparison(ref, frozenset(texts), frozenset(), frozenset(), False, None)
+            return Comparison(subject, frozenset(texts), frozenset(), frozenset(), False, None)
         if is_told and isinstance(node, (*_EQUALITIES, exp.Case, exp.If)):
             is_whole = True
             texts = map(Sought, others.texts)
@@ -217,7 +220,7 @@ class _Reader:
         elif form is Form.WHOLE and not isinstance(node, exp.Binary | exp.Between):
             texts = (Sought(text, How.HOLDS) for text in others.texts)
         return Comparison(
-            ref,
+            subject,
             frozenset(texts),
             others.refs,
             others.places,
@@ -315,5 +318,5 @@ def _pattern(node: exp.Expr, text: str) -> Sought:
             pattern = text
         case _:
             return Sought(text, How.HOLDS)
-    ignores_case = isinstance(node, exp.ILike | exp.RegexpILike) or node.args.get("flag")
-    return Sought(f"(?is){pattern}" if ignores_case else f"(?s){pattern}", How.FITS)
+    # Readers may look at values in another spelling.
+    return Sought(f"(?is){pattern}", How.FITS)

@@ -387,7 +387,7 @@ def test_a_standing_approval_holds_under_the_bytes_of_the_pack_alone(
     (pack,) = (ready.settings.governance / "policies").glob("*.yml")
     text = pack.read_text()
     pack.write_text(text + "\n")
-    with pytest.raises(ApprovalMissingError, match="was given for another packs"):
+    with pytest.raises(ApprovalMissingError, match="was given for other policy packs"):
         sync(ready.context(), SEGMENT, "hubspot")
     assert calls(sandbox) == before
     pack.write_text(text)
