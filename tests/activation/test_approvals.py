@@ -502,8 +502,8 @@ OUTSIDE: dict[str, tuple[Envelope, dict[str, Any], str]] = {
     "too many changes": (envelope(percent=8), {}, "allows changes up to 8 %"),
     "too many members": (envelope(maximum=12), {}, "allows 10 to 12 members"),
     "too few members": (envelope(minimum=14), {}, "allows 14 to 100 members"),
-    "another version": (envelope(), {"version": "1.1.0"}, "another segment version"),
-    "another logic": (envelope(), {"fingerprint": "a" * 64}, "another segment fingerprint"),
+    "another version": (envelope(), {"version": "1.1.0"}, "another version of the segment"),
+    "another logic": (envelope(), {"fingerprint": "a" * 64}, "another logic of the segment"),
 }
 
 
@@ -540,13 +540,13 @@ def test_another_mapping_or_purpose_is_outside_every_envelope(
     write_register(
         installation, hubspot={"fields": {"tellerline_copy": {"attribute": "tenure_band"}}}
     )
-    with pytest.raises(PolicyRefusedError, match="another destination fingerprint"):
+    with pytest.raises(PolicyRefusedError, match="other settings of the destination"):
         sync(installation.context(), SEGMENT, "hubspot")
     write_register(installation)
     approve(installation, plan(installation), envelope(percent=100))
     installation.facts["destinations"] = {"hubspot": []}
     publish(installation, 12)
-    with pytest.raises(PolicyRefusedError, match="another columns"):
+    with pytest.raises(PolicyRefusedError, match="other columns"):
         sync(installation.context(), SEGMENT, "hubspot")
 
 

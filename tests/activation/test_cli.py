@@ -107,13 +107,31 @@ def check_what_is_shown(run: Run, made: dict[str, Any], asked: dict[str, Any]) -
     assert "Next: tellerline request" not in text
     unknown = run("show", "nothing")
     assert (unknown.code, "is too short" in unknown.err) == (2, True)
-    completed = run(
-        "_", _TELLERLINE_COMPLETE="complete_bash", COMP_WORDS="tellerline apply ", COMP_CWORD="2"
-    )
-    assert completed.out.split() == [made["plan_id"]]
-    words = f"tellerline approve {asked['request_id'][:3]}"
-    completed = run("_", _TELLERLINE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="2")
-    assert completed.out.split() == [asked["request_id"]]
+
+
+def completions(installation: Installation, line: str) -> list[str]:
+    """Return what the shell is offered for the last word of a line."""
+    settings = installation.settings
+    environment = {
+        "_TELLERLINE_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+        "TELLERLINE_PROJECT": str(settings.project),
+        "TELLERLINE_HOME": str(settings.home),
+        "TELLERLINE_GOVERNANCE": str(settings.governance),
+    }
+    return CliRunner().invoke(app, [], env=environment, prog_name="tellerline").output.split()
+
+
+def check_what_is_offered(
+    installation: Installation, made: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    assert made["plan_id"] in completions(installation, "tellerline apply ")
+    assert completions(installation, f"tellerline approve {asked['request_id'][:3]}") == [
+        asked["request_id"]
+    ]
+    assert "recapture__mortgage_elsewhere" in completions(installation, "tellerline plan -s recap")
+    assert completions(installation, "tellerline plan -d hub") == ["hubspot"]
 
 
 def test_the_version_is_told() -> None:
@@ -134,6 +152,7 @@ def test_the_whole_way_on_the_command_line(
 
     asked = run("request", made["plan_id"], "--key", key(published, MAKER), "--json").json()
     check_what_is_shown(run, made, asked)
+    check_what_is_offered(published, made, asked)
     own = run("approve", asked["request_id"], "--key", key(published, MAKER))
     assert (own.code, "cannot approve it too" in own.err) == (3, True)
     early = run("apply", made["plan_id"])
@@ -456,6 +475,7 @@ def test_a_reason_is_asked_for_alike_everywhere(published: Installation, run: Ru
 WITHOUT_A_HOME = ("segment", "dictionary")
 NEEDED = {
     "plan": PAIR,
+    "show": ("0" * 16,),
     "request": ("0" * 16, "--key", "k"),
     "approve": ("0" * 26, "--key", "k"),
     "reject": ("0" * 26, "--key", "k", "--reason", "why"),
