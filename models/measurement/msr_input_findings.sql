@@ -181,7 +181,7 @@ findings as (
         told_reversals.transaction_date
     from told_reversals
     inner join originals on told_reversals.reversal_of_transaction_id = originals.transaction_id
-    where told_reversals.account_key is distinct from originals.account_key
+    where told_reversals.account_key <> originals.account_key
     union all
     select
         'reversal_in_the_same_direction' as finding,
