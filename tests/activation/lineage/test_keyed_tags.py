@@ -163,6 +163,26 @@ def test_what_singles_out_nobody_has_no_tags(project: Project, condition: str) -
     assert tags(project, where(condition)) == {}
 
 
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("p.category_id not in ('coffee', 'beer', 'rent', 'wages', 'sent')", True),
+        (
+            " and ".join(
+                f"p.category_id <> '{n}'" for n in ("coffee", "beer", "rent", "wages", "sent")
+            ),
+            True,
+        ),
+        ("not regexp_matches(p.category_id, '^(coffee|beer|rent|wages|sent)$')", True),
+        ("p.category_id not in ('coffee', 'beer', 'rent')", False),
+    ],
+)
+def test_who_keeps_out_more_than_half_singles_out_the_rest(
+    project: Project, condition: str, found: bool
+) -> None:
+    assert ("prohibited_basis" in tags(project, where(condition))) is found
+
+
 SOME = f"{table('few')} as c"
 FAMILY = f"{table('merchant_categories')} as c"
 
