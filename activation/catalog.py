@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from activation.artefacts import MANIFEST, RESULTS, read_manifest, read_results
-from activation.governance.segments import SegmentFacts
+from activation.governance.segments import SEGMENT_PREFIX, SegmentFacts
 from tellerline.documents import check_document
 from tellerline.errors import ContractError, RunStoppedError
 from tellerline.settings import VAULT
 
-SEGMENT_PREFIX = "seg_"
 GOOD = frozenset({"success", "pass", "warn", "no-op"})
 GATE_WORDS = "A gate refused. "
 BUILD_WAREHOUSE = "`dbt build`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -135,6 +136,7 @@ class _Run:
             listed = self._receipts(state)
             chosen = choose_receipts(release, listed, "release")
             dropped = choose_receipts(discard, listed, "discard")
+            held = {file.load_id for file in held_files(state, CONSENT_FEED)} - chosen
             record = RunRecord(state, self.reporter, self.report.run_id)
             arrivals = self._receive(record)
             with open_databases(self.settings, link, wait_seconds) as databases:
@@ -157,6 +159,7 @@ class _Run:
                     if feed is not None and name not in faults:
                         self._load_feed(record, databases, feed, standing)
                 self._sum_up(databases.warehouse)
+            self._tell_quarantined(state, held)
             record.finish(self._outcome())
         for receipt in arrivals.repeated:
             if receipt.feed in self.report.feeds:
@@ -244,8 +247,6 @@ class _Run:
         if recent := _of_the_last_week(run.report):
             self.report.warnings.append(f"{feed.feed}: has no file for {', '.join(recent)}.")
         self.report.errors += run.errors
-        if feed.feed == CONSENT_FEED:
-            self._tell_quarantined(record.state)
         if run.report.is_late:
             latest = run.report.latest_business_date
             self.report.warnings.append(
@@ -261,14 +262,13 @@ class _Run:
         problem = f"stopped the feed before ({stopper.outcome.reason})."
         self.report.errors.append(stopped_text(run.feed.feed, stopper.file_name, problem))
 
-    def _tell_quarantined(self, state: State) -> None:
+    def _tell_quarantined(self, state: State, earlier: AbstractSet[str]) -> None:
         """Tell again of consent files quarantined by an earlier run: they hold up every sending."""
-        for held in held_files(state, CONSENT_FEED):
-            is_told = any(text.startswith(f"{held.file_name}: ") for text in self.report.errors)
-            if held.state == QUARANTINED and not is_told:
-                self.report.errors.append(
-                    quarantined_text(CONSENT_FEED, held.file_name, held.reason)
-                )
+        self.report.errors += [
+            quarantined_text(CONSENT_FEED, file.file_name, file.reason)
+            for file in held_files(state, CONSENT_FEED)
+            if file.state == QUARANTINED and file.load_id in earlier
+        ]
 
     def _sum_up(self, warehouse: Database) -> None:
         rows = warehouse.run(

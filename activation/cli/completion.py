@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterable
 
 from activation.governance.register import read_register
+from activation.governance.segments import SEGMENT_PREFIX
 from activation.segments.template import SEGMENTS
 from activation.workplace import read_settings
 from tellerline.errors import TellerlineError
 from tellerline.settings import Settings
 
 Completion = Callable[[str], list[str]]
-SEGMENT_FILES = "**/seg_*.sql"
 
 
 def _completing(names: Callable[[Settings], Iterable[str]]) -> Completion:
@@ -27,8 +27,8 @@ def _completing(names: Callable[[Settings], Iterable[str]]) -> Completion:
 
 
 def _segments(settings: Settings) -> Iterable[str]:
-    files = (settings.project / SEGMENTS).glob(SEGMENT_FILES)
-    return (path.stem.removeprefix("seg_") for path in files)
+    files = (settings.project / SEGMENTS).rglob(f"{SEGMENT_PREFIX}*.sql")
+    return (path.stem.removeprefix(SEGMENT_PREFIX) for path in files)
 
 
 def _destinations(settings: Settings) -> Iterable[str]:

@@ -54,7 +54,7 @@ def show(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show a plan or a request as it stands, with what was decided on it.
+    """Show a plan or a request as it stands, with what was decided on it; no signature is checked.
 
     Example: tellerline show 3f9a2c1b
     """

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from tellerline.documents import Document
 
+# What the name of a segment's model begins with; the rest is the segment's id.
+SEGMENT_PREFIX = "seg_"
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 

@@ -94,9 +94,7 @@ class Dependencies:
             unique_id: The relation.
             demand: What is wanted of it; all of it when absent.
         """
-        if demand is None:
-            demand = Demand(frozenset(self.library.columns(unique_id)))
-        return self._follow((unique_id, demand), {})
+        return self._follow((unique_id, demand or self._whole(unique_id)), {})
 
     def behind(self, unique_id: str, demand: Demand | None = None) -> Upstream:
         """Return all that a parameter depends on, as if it were any other model.
@@ -105,10 +103,12 @@ class Dependencies:
             unique_id: The parameter.
             demand: What is wanted of it; all of it when absent.
         """
-        if demand is None:
-            demand = Demand(frozenset(self.library.columns(unique_id)))
+        demand = demand or self._whole(unique_id)
         found = self._slicer.slice(self.library.query(unique_id), demand)
         return self._follow((unique_id, demand), {(unique_id, demand): found})
+
+    def _whole(self, unique_id: str) -> Demand:
+        return Demand(frozenset(self.library.columns(unique_id)))
 
     def _follow(
         self, root: tuple[str, Demand], known: Mapping[tuple[str, Demand], Slice]

@@ -11,10 +11,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from activation.governance.segments import SEGMENT_PREFIX
 from activation.lineage.seeds import Seed, read_seed
 from tellerline.errors import ContractError
 
-SEGMENT_PREFIX = "seg_"
 INCREMENTAL = "incremental"
 # Where `tellerline dictionary lineage --write` puts what it finds.
 GENERATED_SEEDS = "seeds/dictionary/"

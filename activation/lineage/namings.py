@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from itertools import permutations
 
 from activation.lineage.expressions import Expression, Ref
-from activation.lineage.keyed_tags import CLASS_SEEDS
 from activation.lineage.limits import SourceLimits
 from activation.lineage.predicates import equal_refs
 from activation.lineage.queries import (
     Demand,
     Join,
-    Limits,
     Query,
-    Rows,
     Select,
     SetOperation,
     Source,
-    Table,
     Values,
     outputs_of,
 )
+from activation.lineage.spoken import NO_LIMITS, Lists, SpokenTexts
 from activation.lineage.uses import (
     ANY_VALUE,
     Comparison,
@@ -34,11 +31,8 @@ from activation.lineage.uses import (
     Texts,
     uses_of,
 )
-from activation.lineage.values import KnownValues
 
-Limiter = Callable[[Select, Iterable[str], Demand], SourceLimits]
 NO_NAMES: Namings = frozenset()
-NO_LIMITS: Limits = frozenset()
 _ANY_VALUE: Namings = frozenset({frozenset({ANY_VALUE})})
 
 
@@ -61,17 +55,6 @@ class Effect(Enum):
 _OPPOSITE = {Effect.PASSES: Effect.STOPS, Effect.STOPS: Effect.PASSES}
 
 
-class _Lists(Enum):
-    """The relations of which the values of a column single out what is compared with it."""
-
-    # An expression asks whether a value is among them.
-    WHOLE = "all"
-    # A join with all rows of a list of classes tells none apart.
-    LIMITED = "seeds that give no classes, and what is limited to some rows"
-    # A left join adds to each row what it is; whether it found anything may be asked.
-    OTHER = "seeds that give no classes"
-
-
 _ACCEPTANCES = {Effect.PASSES: True, Effect.STOPS: False, Effect.SHOWS: None}
 _JOINED = {
     Join.FROM: Effect.PASSES,
@@ -91,8 +74,7 @@ class SelectNamings:
     Args:
         select: The select.
         limits: The rows that it needs of its sources.
-        known: The values that columns can have at all.
-        limiter: Finds the rows that a nested select needs.
+        spoken: Finds the texts of columns.
         is_nested: Whether the select stands in an expression of another one.
     """
 
@@ -100,15 +82,13 @@ class SelectNamings:
         self,
         select: Select,
         limits: SourceLimits,
-        known: KnownValues,
-        limiter: Limiter,
+        spoken: SpokenTexts,
         *,
         is_nested: bool = False,
     ) -> None:
         self._select = select
         self._limits = limits
-        self._known = known
-        self._limiter = limiter
+        self._spoken = spoken
         self._is_nested = is_nested
         self._effects = dict(_conditions(select))
         self._fillings = {
@@ -117,6 +97,7 @@ class SelectNamings:
             if source.join in {Join.LEFT, Join.ASOF_LEFT}
             for item in source.conditions
         }
+        self._own: dict[Expression, tuple[tuple[Subject, Texts], ...]] = {}
         self._mapped: dict[Ref, set[Texts]] = {}
         self._denied: dict[Subject, Texts] = {}
 
@@ -128,7 +109,7 @@ class SelectNamings:
         """
         keys = [pair for source in self._select.sources for pair in _pairs(source)]
         for item in items:
-            for ref, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
+            for ref, texts in self._named_by(item):
                 if isinstance(ref, int):
                     continue
                 denied = frozenset(sought for sought in texts if sought.is_denied)
@@ -143,13 +124,19 @@ class SelectNamings:
     def of(self, item: Expression) -> dict[Subject, Namings]:
         """Return the comparisons in `item` of each column and nested query, or of parts of them."""
         found: dict[Subject, set[Texts]] = {}
-        for subject, texts in self._named(item, self._effects.get(item, Effect.SHOWS)):
+        for subject, texts in self._named_by(item):
             found.setdefault(subject, set()).add(texts)
         for subject in found.keys() & self._denied.keys():
             found[subject].add(self._denied[subject])
         for ref in item.refs & self._mapped.keys():
             found.setdefault(ref, set()).update(self._mapped[ref])
         return {subject: frozenset(namings) for subject, namings in found.items()}
+
+    def _named_by(self, item: Expression) -> tuple[tuple[Subject, Texts], ...]:
+        """Return what an expression of the select compares; found once."""
+        if item not in self._own:
+            self._own[item] = tuple(self._named(item, self._effects.get(item, Effect.SHOWS)))
+        return self._own[item]
 
     def _named(self, item: Expression, effect: Effect) -> Iterator[tuple[Subject, Texts]]:
         uses = uses_of(item)
@@ -165,11 +152,11 @@ class SelectNamings:
             yield from self._named_within(query, effect.within(accepts))
 
     def _texts(self, item: Expression, comparison: Comparison) -> Texts:
-        lists = _Lists.WHOLE if self._is_nested else _Lists.LIMITED
+        lists = Lists.WHOLE if self._is_nested else Lists.LIMITED
         if item in self._fillings:
-            lists = _Lists.OTHER
+            lists = Lists.OTHER
         found = [
-            self._spoken(
+            self._spoken.of(
                 self._select.by_alias[ref.alias].query,
                 ref.column,
                 self._limits.of(ref.alias),
@@ -181,7 +168,7 @@ class SelectNamings:
         for place in comparison.places:
             query = item.nested[place].query
             found += [
-                self._spoken(query, name, NO_LIMITS, _Lists.WHOLE) for name in outputs_of(query)
+                self._spoken.of(query, name, NO_LIMITS, Lists.WHOLE) for name in outputs_of(query)
             ]
         known = frozenset[Sought]().union(*found)
         return comparison.texts | (known if comparison.is_whole or not known else {ANY_VALUE})
@@ -190,62 +177,11 @@ class SelectNamings:
         """Return the values of `own` in the rows of a source in which `ref` has one of `texts`."""
         query = self._select.by_alias[own.alias].query
         is_plain = all(sought.how is How.EQUALS and not sought.is_denied for sought in texts)
-        if isinstance(query, Rows) or not is_plain:
+        if not is_plain:
             return frozenset()
         wanted: Values = frozenset(sought.text for sought in texts)
         limits = self._limits.of(ref.alias) | {(ref.column, wanted)}
-        return _sought(self._known.of(query, own.column, limits))
-
-    def _spoken(self, query: Query, column: str, limits: Limits, lists: _Lists) -> Texts:
-        """Return the literals that a column is made of, and its values in `lists`."""
-        match query:
-            case Rows():
-                return self._told_by(query.expression, {}, lists)
-            case Table() if self._counts(query, limits, lists):
-                return _sought(self._known.of(query, column, limits))
-            case SetOperation():
-                branches = (
-                    self._spoken(branch, column, limits, lists) for branch in query.branches
-                )
-                return frozenset[Sought]().union(*branches)
-            case Select():
-                demand = Demand(frozenset(query.outputs), limits)
-                within = self._limiter(query, query.outputs, demand)
-                sources = {
-                    alias: (source.query, within.of(alias))
-                    for alias, source in query.by_alias.items()
-                }
-                return self._told_by(query.outputs[column], sources, lists)
-        return frozenset()
-
-    def _told_by(
-        self, item: Expression, sources: Mapping[str, tuple[Query, Limits]], lists: _Lists
-    ) -> Texts:
-        """Return the texts that an expression may be, through the sources of its columns."""
-        uses = uses_of(item)
-        found = uses.texts
-        for subject, forms in uses.forms.items():
-            if Form.WHOLE not in forms:
-                continue
-            if isinstance(subject, int):
-                query = item.nested[subject].query
-                for name in outputs_of(query):
-                    found |= self._spoken(query, name, NO_LIMITS, lists)
-            elif subject.alias in sources:
-                query, limits = sources[subject.alias]
-                found |= self._spoken(query, subject.column, limits, lists)
-        return found
-
-    def _counts(self, table: Table, limits: Limits, lists: _Lists) -> bool:
-        relation = self._known.library.relation(table.unique_id)
-        is_other = relation.seed is not None and relation.name not in CLASS_SEEDS
-        match lists:
-            case _Lists.WHOLE:
-                return True
-            case _Lists.LIMITED:
-                return bool(limits) or is_other
-            case _Lists.OTHER:
-                return is_other
+        return self._spoken.keys(query, own.column, limits)
 
     def _named_within(self, query: Query, effect: Effect) -> Iterator[tuple[Ref, Texts]]:
         """Yield what a nested query compares columns of outer queries with."""
@@ -254,8 +190,8 @@ class SelectNamings:
                 yield from self._named_within(branch, effect)
         if not isinstance(query, Select) or not query.free_refs:
             return
-        limits = self._limiter(query, query.outputs, Demand(frozenset(query.outputs)))
-        inner = SelectNamings(query, limits, self._known, self._limiter, is_nested=True)
+        limits = self._spoken.limiter(query, query.outputs, Demand(frozenset(query.outputs)))
+        inner = SelectNamings(query, limits, self._spoken, is_nested=True)
         for item in query.expressions:
             within = effect.within(_ACCEPTANCES[inner._effects.get(item, Effect.SHOWS)])
             for ref, texts in inner._named(item, within):
@@ -297,10 +233,6 @@ def _handed_out(query: Query, texts: Texts) -> Iterator[tuple[Ref, Texts]]:
 
 def _denied(sought: Sought) -> Sought:
     return sought if sought.how is How.ANY else sought._replace(is_denied=True)
-
-
-def _sought(values: Values | None) -> Texts:
-    return frozenset(Sought(value) for value in values or () if isinstance(value, str))
 
 
 def carried(names: Namings, form: Form) -> Namings:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from activation.governance.register import Register
+from activation.governance.segments import SEGMENT_PREFIX
 from activation.lineage.columns import ROWS, Edge
 from activation.lineage.dependencies import Dependencies, Upstream
 from activation.lineage.indicators import KEY, indicator_table
-from activation.lineage.manifest import SEGMENT_PREFIX, Kind
+from activation.lineage.manifest import Kind
 from activation.lineage.origins import (
     DESTINATION_PREFIX,
     FeedColumn,

@@ -29,6 +29,7 @@ from activation.lineage.queries import (
 )
 from activation.lineage.selects import Labels, SelectSlicer
 from activation.lineage.slices import EMPTY, NOTHING, Read, Slice, digest_of
+from activation.lineage.spoken import SpokenTexts
 from activation.lineage.uniqueness import Uniqueness
 from activation.lineage.unresolved import texts_in
 from activation.lineage.uses import Form, Sought
@@ -50,6 +51,7 @@ class Slicer:
         self._has_rows = has_rows
         self._unique = Uniqueness(library)
         self._known = KnownValues(library)
+        self._spoken = SpokenTexts(self._known, self.limits)
         self._found: dict[tuple[Query, Demand, tuple[tuple[str, str], ...]], Slice] = {}
 
     def slice(self, query: Query, demand: Demand, outer: Labels | None = None) -> Slice:
@@ -164,4 +166,4 @@ class Slicer:
 
     def namings(self, select: Select, limits: SourceLimits) -> SelectNamings:
         """Return what finds the texts with which `select` compares columns."""
-        return SelectNamings(select, limits, self._known, self.limits)
+        return SelectNamings(select, limits, self._spoken)

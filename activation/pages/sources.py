@@ -11,13 +11,12 @@ from typing import Any
 
 from activation.artefacts import PROJECT_FILE
 from activation.governance.register import Register
-from activation.governance.segments import SegmentFacts
+from activation.governance.segments import SEGMENT_PREFIX, SegmentFacts
 from tellerline.documents import check_document, read_yaml
 from tellerline.errors import ContractError
 
 SEEDS = Path("seeds")
 BAR = "|"
-PREFIX = "seg_"
 PROFILE = "dim_member_profile"
 ATTRIBUTES = "attributes"
 
@@ -190,12 +189,12 @@ class Sources:
         return tuple(
             self._audience(model)
             for model in self._models
-            if model.name.startswith(PREFIX) and "segment" in model.meta
+            if model.name.startswith(SEGMENT_PREFIX) and "segment" in model.meta
         )
 
     def _audience(self, model: Model) -> Audience:
         facts = check_document(model.meta["segment"], SegmentFacts, f"{model.name}: meta.segment")
-        segment_id = model.name.removeprefix(PREFIX)
+        segment_id = model.name.removeprefix(SEGMENT_PREFIX)
         sent = {name for names in facts.destinations.values() for name in names}
         stated = {tag for item in self._attributes for name in sent for tag in item.get(name, ())}
         inherited = {

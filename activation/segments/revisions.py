@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from activation.artefacts import MANIFEST, read_manifest
+from activation.governance.segments import SEGMENT_PREFIX
 from activation.lineage import SegmentLineage, describe_segments
 from activation.publication import open_warehouse
 from tellerline.canonical import parse_json
@@ -58,7 +59,7 @@ class Revision:
 
     def model(self, segment_id: str) -> Mapping[str, Any]:
         """Return the node of a segment."""
-        name = f"seg_{segment_id}"
+        name = f"{SEGMENT_PREFIX}{segment_id}"
         nodes = self.manifest["nodes"].values()
         return next(n for n in nodes if n["resource_type"] == "model" and n["name"] == name)
 

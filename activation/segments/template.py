@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from string import Template
 
-from activation.governance.segments import Purpose
+from activation.governance.segments import SEGMENT_PREFIX, Purpose
 from activation.governance.words import FORBIDDEN_WORDS, find_sensitive_words
 from tellerline.documents import read_yaml
 from tellerline.durable import create_file
@@ -156,7 +156,7 @@ def make_segment(
         )
     _check_words(project, audience)
     _check_owner(project, owner)
-    model = f"seg_{goal}__{audience}"
+    model = f"{SEGMENT_PREFIX}{goal}__{audience}"
     if len(model) > LONGEST_NAME:
         raise UsageError(
             model, f"has more than {LONGEST_NAME} characters.", "Give the audience a shorter name."

@@ -520,11 +520,17 @@ def test_innocent_texts_comments_and_the_model_that_withholds_are_no_audience_s(
     )
     project.model("members", sql, ("member_id", "day"), layer="core")
     assert project.one().fingerprint
-    project.model(
-        "members",
-        sql.replace("credit union", "clinic"),
-        ("member_id", "day"),
-        layer="core",
-        upstream=["seed.house.forbidden_words"],
-    )
+    withholding = f"select member_id, day from {table('raw.people')} where day <> 'clinic'"
+    project.model("dim_merchant_descriptors", withholding, ("member_id", "day"), layer="core")
+    sql = f"select member_id, day from {table('dim_merchant_descriptors')}"
+    project.model("members", sql, ("member_id", "day"), layer="core")
     assert project.one().fingerprint
+
+
+def test_to_read_the_forbidden_words_frees_no_model_from_them(project: Project) -> None:
+    project.seed("forbidden_words", WORDS)
+    sql = f"select member_id, day from {table('raw.people')} where day = 'clinic'"
+    upstream = ["seed.house.forbidden_words"]
+    project.model("members", sql, ("member_id", "day"), layer="klis", upstream=upstream)
+    with pytest.raises(ContractError, match="members: holds a text that speaks of health"):
+        project.describe()
