@@ -75,6 +75,7 @@ class Dependencies:
         self._steps: dict[Place, tuple[Step, ...]] = {}
         # What `tags` has found; kept here, where it is known as long as the steps are.
         self.tagged_steps: dict[Place, TaggedSteps] = {}
+        self.tags: dict[tuple[str, Demand], Mapping[str, str]] = {}
         self._uses: dict[tuple[str, Demand], str] = {}
 
     @cached_property

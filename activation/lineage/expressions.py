@@ -88,7 +88,7 @@ class Expression:
                     node.set(part, word.upper())
             return node
 
-        return render(self.tree.transform(mark))
+        return render(self.tree.transform(mark), copy=False)
 
     def text(self, labels: Mapping[str, str], nested: Sequence[str]) -> str:
         """Return the normalised text with `labels` for sources and digests for `nested`."""
@@ -100,13 +100,17 @@ class Expression:
         return _TOKEN.sub(fill, self.template)
 
 
-def render(tree: exp.Expr) -> str:
+def render(tree: exp.Expr, *, copy: bool = True) -> str:
     """Return the SQL of `tree` in one normal form: no comments, one spelling of keywords.
+
+    Args:
+        tree: The expression.
+        copy: Whether `tree` is wanted afterwards: writing SQL changes it.
 
     Raises:
         UnsupportedError: It cannot be said whole in the dialect.
     """
-    return tree.sql(dialect=DIALECT, comments=False, unsupported_level=ErrorLevel.RAISE)
+    return tree.sql(dialect=DIALECT, comments=False, unsupported_level=ErrorLevel.RAISE, copy=copy)
 
 
 def own_nodes(tree: exp.Expr, *kinds: type[exp.Expr]) -> Iterator[exp.Expr]:

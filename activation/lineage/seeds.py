@@ -58,8 +58,8 @@ class Seed:
         """
         if not self._literal_type(column):
             return None
-        place = self.columns.index(column)
-        found = {self._value(column, row[place]) for row in self._within(limits)}
+        place, is_bool = self.columns.index(column), self._literal_type(column) is bool
+        found = {_value(row[place], is_bool) for row in self._within(limits)}
         values = frozenset(value for value in found if value is not None)
         return values if len(values) <= MAX_KNOWN_VALUES else None
 
@@ -85,12 +85,12 @@ class Seed:
 
     def _within(self, limits: Limits) -> Iterator[tuple[str, ...]]:
         checks = [
-            (self.columns.index(column), column, values)
+            (self.columns.index(column), self._literal_type(column) is bool, values)
             for column, values in limits
             if all(isinstance(value, self._literal_type(column)) for value in values)
         ]
         for row in self.rows:
-            if all(self._value(column, row[place]) in values for place, column, values in checks):
+            if all(_value(row[place], is_bool) in values for place, is_bool, values in checks):
                 yield row
 
     def _literal_type(self, column: str) -> type | tuple[()]:
@@ -100,10 +100,9 @@ class Seed:
             return str
         return bool if kind == "boolean" else ()
 
-    def _value(self, column: str, cell: str) -> Value | None:
-        if self._literal_type(column) is bool:
-            return BOOLEANS.get(cell.lower())
-        return cell or None
+
+def _value(cell: str, is_bool: bool) -> Value | None:
+    return BOOLEANS.get(cell.lower()) if is_bool else cell or None
 
 
 def read_seed(node: Mapping[str, Any], folder: Path) -> Seed:

@@ -133,7 +133,7 @@ def _described(
     }
     tags: dict[str, str] = {}
     for upstream in upstreams:
-        tags = find_tags(dependencies, upstream) | tags
+        tags = {**find_tags(dependencies, upstream), **tags}
     return SegmentLineage(
         fingerprint=_digest([FORM, parts]),
         tags=dict(sorted(tags.items())),

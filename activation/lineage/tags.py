@@ -14,7 +14,7 @@ from activation.lineage.uses import ANY_VALUE, Namings, Sought
 ARROW = " ← "
 
 
-def find_tags(dependencies: Dependencies, upstream: Upstream) -> dict[str, str]:
+def find_tags(dependencies: Dependencies, upstream: Upstream) -> Mapping[str, str]:
     """Return every law tag on a column that is read anywhere upstream, with a path.
 
     A path runs from a wanted column of the relation to the tagged one, to the feed's own column
@@ -25,7 +25,9 @@ def find_tags(dependencies: Dependencies, upstream: Upstream) -> dict[str, str]:
     which a column is compared, carries its own tags, as in `seg_x.member_id ←
     fct_member_categories.category_id (condition) of childcare [prohibited_basis]`.
     """
-    return _Search(dependencies, upstream).run()
+    if upstream.root not in dependencies.tags:
+        dependencies.tags[upstream.root] = _Search(dependencies, upstream).run()
+    return dependencies.tags[upstream.root]
 
 
 class _Search:
@@ -63,9 +65,10 @@ class _Search:
             self._note(following, _named_tags(self._dependencies, following, handed_on), step)
         place = following.place
         before = self._named.get(place, NO_NAMES)
-        self._named[place] = before | following.named | handed_on
+        after = before | following.named | handed_on
+        self._named[place] = after
         if place in self._came_from:
-            return self._named[place] != before
+            return len(after) > len(before)
         self._came_from[place] = step
         return True
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from jinja2 import Environment, meta, nodes
 from jinja2.exceptions import TemplateSyntaxError
@@ -46,6 +47,96 @@ class Template:
     strays: bool
 
 
+class _Text:
+    """One template or macro by itself; each of its facts is found once."""
+
+    def __init__(self, tree: nodes.Template) -> None:
+        self.tree = tree
+
+    @cached_property
+    def only_later(self) -> set[int]:
+        """The ids of the nodes that only later builds come to."""
+        return {
+            id(node)
+            for part in _later_parts(self.tree)
+            for statement in part.body
+            for node in (statement, *statement.find_all(nodes.Node))
+        }
+
+    @cached_property
+    def dispatched(self) -> frozenset[str]:
+        """What `adapter.dispatch` is asked for; nothing stands for a name not written out."""
+        firsts = (call.args[0] if call.args else None for call in _dispatches(self.tree))
+        return frozenset(
+            str(first.value) if isinstance(first, nodes.Const) else "" for first in firsts
+        )
+
+    @cached_property
+    def undeclared(self) -> frozenset[str]:
+        """The names that it uses and does not set."""
+        return frozenset(meta.find_undeclared_variables(self.tree))
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """The names that may be those of macros which it calls."""
+        return self.undeclared | self._implementations
+
+    @cached_property
+    def called_at_first(self) -> frozenset[str]:
+        """Those of `called` that a first build may come to."""
+        named = {
+            node.name for node in self.tree.find_all(nodes.Name) if id(node) not in self.only_later
+        }
+        return (self.called & named) | self._implementations
+
+    @cached_property
+    def _implementations(self) -> frozenset[str]:
+        return frozenset(f"{prefix}{name}" for name in self.dispatched for prefix in PREFIXES)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All of its words."""
+        return frozenset(_words([self.tree]))
+
+    @cached_property
+    def first_words(self) -> frozenset[str]:
+        """The words that a first build may have."""
+        return frozenset(_words([self.tree], but=self.only_later))
+
+    @cached_property
+    def later_words(self) -> frozenset[str]:
+        """The words that only later builds have."""
+        return frozenset(_words(_later_parts(self.tree)))
+
+    @cached_property
+    def handed_over(self) -> frozenset[str]:
+        """The words that it hands to macros, but for its settings: dbt tells of these itself."""
+        settings = [call for call in self.tree.find_all(nodes.Call) if _called(call) == CONFIG]
+        left_out = {id(node) for call in settings for node in call.find_all(nodes.Const)}
+        return frozenset(
+            _words(node for node in self.tree.find_all(nodes.Const) if id(node) not in left_out)
+        )
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """What it uses of the names of which only a part may be used, and names of Python's own."""
+        whole = [node.name for node in self.tree.find_all(nodes.Name) if node.name in _PARTS]
+        found = []
+        for node in self.tree.find_all(nodes.Getattr):
+            if node.attr.startswith("_"):
+                found.append(node.attr)
+            if isinstance(node.node, nodes.Name) and node.node.name in _PARTS:
+                whole.remove(node.node.name)
+                found.append(f"{node.node.name}.{node.attr}")
+        return (*found, *whole)
+
+    @cached_property
+    def strays(self) -> bool:
+        """Whether `is_incremental()` is used in another way than as the whole of an `if`."""
+        used = sum(node.name == IS_INCREMENTAL for node in self.tree.find_all(nodes.Name))
+        return used != len(list(_later_parts(self.tree)))
+
+
 @dataclass
 class Templates:
     """Reads templates of one project.
@@ -55,7 +146,7 @@ class Templates:
     """
 
     macros: Mapping[str, str]
-    _read: dict[str, nodes.Template] = field(default_factory=dict)
+    _read: dict[str, _Text] = field(default_factory=dict)
 
     def read(self, text: str, subject: str) -> Template:
         """Return what a template could do.
@@ -67,32 +158,27 @@ class Templates:
         Raises:
             ContractError: It is no template that can be read.
         """
-        trees = [tree for _, tree in self._reached(text, subject)]
-        later = {word for tree in trees for word in _words(_later_parts(tree))}
-        # What a template hands to macros may end up in a later build.
-        later.update(_words(_handed_over(trees[0])))
+        found = list(self._reached(text, subject))
+        first = self._reached(text, subject, is_first=True)
         return Template(
-            names=frozenset(name for tree in trees for name in self._names(tree)),
-            later=frozenset(later),
-            words=frozenset(word for tree in trees for word in _words([tree])),
-            first=frozenset(
-                word
-                for _, tree in self._reached(text, subject, is_first=True)
-                for word in _words([tree], but=_only_later(tree))
-            ),
-            strays=any(map(_strays, trees)),
+            names=frozenset(name for item in found for name in self._names(item)),
+            # What a template hands to macros may end up in a later build.
+            later=found[0].handed_over.union(*(item.later_words for item in found)),
+            words=frozenset[str]().union(*(item.words for item in found)),
+            first=frozenset[str]().union(*(item.first_words for item in first)),
+            strays=any(item.strays for item in found),
         )
 
     def called_alone(self, hook: str, subject: str) -> str:
         """Return the name of the macro when a hook is one call of it; else an empty text."""
-        return _call_alone(self._parse(hook, subject))
+        return _call_alone(self._parse(hook, subject).tree)
 
     def only_deletes(self, hook: str, subject: str) -> bool:
         """Say whether a hook is one call of a macro that only deletes rows of the model itself."""
         called = self.called_alone(hook, subject)
         if called not in self.macros:
             return False
-        (macro,) = self._parse(self.macros[called], called).find_all(nodes.Macro)
+        (macro,) = self._parse(self.macros[called], called).tree.find_all(nodes.Macro)
         body = _without_blanks(macro.body)
         if len(body) != 1 or not isinstance(body[0], nodes.If) or body[0].else_ or body[0].elif_:
             return False
@@ -109,9 +195,7 @@ class Templates:
             and not any(";" in text for text in texts)
         )
 
-    def _reached(
-        self, text: str, subject: str, is_first: bool = False
-    ) -> Iterator[tuple[str, nodes.Template]]:
+    def _reached(self, text: str, subject: str, is_first: bool = False) -> Iterator[_Text]:
         """Yield a template and each macro of the project that it may call, once.
 
         Args:
@@ -122,45 +206,32 @@ class Templates:
         seen: set[str] = set()
         open_ends = [(subject, text)]
         while open_ends:
-            place, found = open_ends.pop()
-            tree = self._parse(found, place)
-            yield place, tree
-            dispatched = {f"{prefix}{name}" for name in _dispatched(tree) for prefix in PREFIXES}
-            called = meta.find_undeclared_variables(tree) | dispatched
-            if is_first:
-                later = _only_later(tree)
-                named = {node.name for node in tree.find_all(nodes.Name) if id(node) not in later}
-                called = (called & named) | dispatched
+            place, code = open_ends.pop()
+            found = self._parse(code, place)
+            yield found
+            called = found.called_at_first if is_first else found.called
             for name in sorted(called & self.macros.keys() - seen):
                 seen.add(name)
                 open_ends.append((f"macro {name}", self.macros[name]))
 
-    def _names(self, tree: nodes.Template) -> Iterator[str]:
-        for name in meta.find_undeclared_variables(tree) - self.macros.keys():
-            if name not in _PARTS:
-                yield name
-        whole = [node.name for node in tree.find_all(nodes.Name) if node.name in _PARTS]
-        for node in tree.find_all(nodes.Getattr):
-            if node.attr.startswith("_"):
-                yield node.attr
-            if isinstance(node.node, nodes.Name) and node.node.name in _PARTS:
-                whole.remove(node.node.name)
-                yield f"{node.node.name}.{node.attr}"
-        yield from whole
-        for called in _dispatched(tree):
+    def _names(self, found: _Text) -> Iterator[str]:
+        yield from found.undeclared - self.macros.keys() - _PARTS.keys()
+        yield from found.parts
+        for called in found.dispatched:
             if not any(f"{prefix}{called}" in self.macros for prefix in PREFIXES):
                 yield f"adapter.dispatch({called!r})"
 
-    def _parse(self, text: str, subject: str) -> nodes.Template:
+    def _parse(self, text: str, subject: str) -> _Text:
         if text not in self._read:
             try:
-                self._read[text] = Environment(extensions=["jinja2.ext.do"]).parse(text)  # noqa: S701
+                tree = Environment(extensions=["jinja2.ext.do"]).parse(text)  # noqa: S701
             except TemplateSyntaxError as error:
                 raise ContractError(
                     subject,
                     f"is no template that lineage can read ({error.message}).",
                     "Write it with the tags of Jinja and nothing else.",
                 ) from None
+            self._read[text] = _Text(tree)
         return self._read[text]
 
 
@@ -187,23 +258,6 @@ def _later_parts(tree: nodes.Template) -> Iterator[nodes.If]:
     return (node for node in tree.find_all(nodes.If) if _is_incremental(node.test))
 
 
-def _only_later(tree: nodes.Template) -> set[int]:
-    """Return the ids of the nodes that only later builds come to."""
-    return {
-        id(node)
-        for part in _later_parts(tree)
-        for statement in part.body
-        for node in (statement, *statement.find_all(nodes.Node))
-    }
-
-
-def _handed_over(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """Yield the literals of a template, but for its settings: dbt tells of these by themselves."""
-    settings = [call for call in tree.find_all(nodes.Call) if _called(call) == CONFIG]
-    left_out = {id(node) for call in settings for node in call.find_all(nodes.Const)}
-    return (node for node in tree.find_all(nodes.Const) if id(node) not in left_out)
-
-
 def _is_incremental(test: nodes.Node) -> bool:
     return _called(test) == IS_INCREMENTAL
 
@@ -213,18 +267,6 @@ def _called(node: nodes.Node) -> str:
     if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
         return str(node.node.name)
     return ""
-
-
-def _strays(tree: nodes.Template) -> bool:
-    used = sum(node.name == IS_INCREMENTAL for node in tree.find_all(nodes.Name))
-    return used != len(list(_later_parts(tree)))
-
-
-def _dispatched(tree: nodes.Template) -> Iterator[str]:
-    """Yield what `adapter.dispatch` is asked for; nothing stands for a name not written out."""
-    for call in _dispatches(tree):
-        first = call.args[0] if call.args else None
-        yield str(first.value) if isinstance(first, nodes.Const) else ""
 
 
 def _dispatches(tree: nodes.Node) -> Iterator[nodes.Call]:
