@@ -6,6 +6,7 @@ import sys
 
 import duckdb
 import pytest
+import yaml
 
 from benchmarks.build.by_hand import make_by_hand
 from benchmarks.build.processes import run
@@ -32,6 +33,8 @@ def test_the_script_by_hand_makes_the_tables_that_dbt_builds(built, by_hand):
 def test_both_sides_may_use_the_same_memory():
     profile = (PROJECT / "profiles.yml").read_text(encoding="utf-8")
     assert f"env_var('TELLERLINE_MEMORY_LIMIT', '{MEMORY_LIMIT}')" in profile
+    # Or a model would share it with another one.
+    assert yaml.safe_load(profile)["tellerline"]["outputs"]["local"]["threads"] == 1
 
 
 def test_one_row_too_few_is_found(built, by_hand, tmp_path):

@@ -7,8 +7,6 @@
     'recent_debit_ratio', 'card_payment_count_90_days', 'auto_loan_payment_count_90_days',
     'mortgage_payment_count_90_days',
 ] -%}
--- depends_on: {{ ref('fct_member_measures') }}
--- Only so that it comes later: with a million members, what both hold at once does not fit in 6 GB.
 with
 
 features as (
