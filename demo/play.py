@@ -25,7 +25,7 @@ from activation.plan.index import newest_plan
 from activation.workplace import working
 from demo.people import CHECKER, MAKER, key_of
 from demo.stage import PROJECT, Stage
-from demo.summary import summarise_demo
+from demo.summary import deliveries, faults_of, summarise_demo
 from ingestion.keys import create_member_key
 from tellerline.errors import ApprovalMissingError
 from tellerline.outbox import Actor
@@ -83,9 +83,15 @@ def play(
         if signed:
             _run(stage, defs, "deliver", instance, "Dagster job deliver: approved audiences leave")
     with working(Actor("demo", "service")) as context:
-        document = summarise_demo(context)
+        delivered = deliveries(context)
+        document = summarise_demo(context, delivered)
     stage.summary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
     _show(stage, document)
+    faults = faults_of(delivered)
+    if not document["ledger"]["verified"]:
+        faults.append("The ledger does not verify: `tellerline audit verify` says why.")
+    if faults:
+        raise SystemExit("\n".join(["The demo did not end as planned.", *faults]))
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from activation.catalog import segment_pairs
@@ -30,13 +31,33 @@ def deliveries(context: Context) -> list[DeliverySummary]:
     return found
 
 
-def summarise_demo(context: Context) -> dict[str, Any]:
-    """Return the summary."""
+def faults_of(found: Iterable[DeliverySummary]) -> list[str]:
+    """Return what is not as planned at destinations, in sentences."""
+    faults = []
+    for item in found:
+        pair = f"{item.segment} at {item.destination}"
+        if not item.is_complete:
+            faults.append(f"{pair}: {item.rejected} changes refused, {item.unknown} unknown.")
+        if not item.is_reconciled:
+            faults.append(
+                f"{pair}: {item.expected_count} members expected, "
+                f"{item.destination_count} counted there."
+            )
+    return faults
+
+
+def summarise_demo(context: Context, found: Iterable[DeliverySummary]) -> dict[str, Any]:
+    """Return the summary.
+
+    Args:
+        context: The place of work.
+        found: The last deliveries.
+    """
     settings = context.settings
     publication = open_current(settings.published)
     report = verify_ledger(settings.ledger, load_verifier(settings), state=context.state)
     return {
-        "deliveries": [_delivery(item) for item in deliveries(context)],
+        "deliveries": [_delivery(item) for item in found],
         "feeds": _feeds(publication),
         "ledger": {"root": report.root, "size": report.size, "verified": report.is_sound},
         "members": publication.files["attributes"].rows,

@@ -15,9 +15,11 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+import requests
 
 from sandbox.destinations.process import SandboxProcess, running_sandbox
 from tests.activation.ledger.stranger import open_checkpoint, verify_log
+from tests.sandbox.destinations.portal_client import PortalClient
 
 PROJECT = Path(__file__).parents[2]
 MEMBERS, DAYS = "900", "100"
@@ -180,6 +182,27 @@ def test_the_same_feeds_again_send_nothing(demo: Demo, next_day: Played, again: 
     assert_every_row_is_accounted_for(again)
     assert_every_member_is_accounted_for(again)
     assert_a_stranger_accepts_the_ledger(demo.folder, again)
+
+
+@pytest.mark.breadth
+@pytest.mark.usefixtures("again")
+def test_a_destination_that_holds_one_fewer_is_told_and_fails(demo: Demo) -> None:
+    held = next(item for item in demo.portal.show("lists")["lists"] if item["members"])
+    one = held["members"][:1]
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Authorization"] = f"Bearer {demo.portal.token}"
+        portal = PortalClient(demo.portal, session)
+        memberships = f"{portal.path('lists')}/{held['listId']}/memberships"
+        assert portal.call("PUT", f"{memberships}/remove", one).ok
+        result = run_demo(demo.folder, demo.portal)
+        assert portal.call("PUT", f"{memberships}/add", one).ok
+    said = " ".join((result.stdout + result.stderr).split())
+    assert result.returncode == 1
+    assert "The demo did not end as planned." in said
+    count = len(held["members"])
+    assert f"at hubspot: {count} members expected, {count - 1} counted there." in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.breadth
